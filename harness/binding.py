@@ -1,0 +1,58 @@
+"""The seam to a kernel library: a binding says how its C functions run a layer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from ontarget.harness.agent.process import Bound, Process
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """Affine quantisation, real = scale * (value - zero_point); `scale` may be per output channel."""
+
+    scale: float | tuple[float, ...]
+    zero_point: int = 0
+
+
+@dataclass(frozen=True)
+class Case:
+    """One layer in one dtype with its inputs: what a binding runs and a reference computes.
+
+    `attributes` are the layer's own figures (kernel, stride, pad_tlbr, groups ...), `tensors` its operands in the dtype
+    that the library sees (input NHWC, weights OHWI or [n, k], bias), `quantization` how tensors map to real numbers,
+    `output_shape` and `output_dtype` (NumPy's name) what the library has to write.
+    """
+
+    op: str
+    dtype: str
+    layer: str
+    attributes: Mapping[str, Any]
+    tensors: Mapping[str, NDArray[Any]]
+    output_shape: tuple[int, ...]
+    output_dtype: str
+    quantization: Mapping[str, Quantization] = field(default_factory=dict)
+
+
+class Binding(Protocol):
+    """How one library runs layers."""
+
+    name: str
+    soname: str
+
+    def offers(self, op: str, dtype: str) -> str | None:
+        """None if the binding can run the operator in the dtype, else the reason why not, for people."""
+        ...
+
+    def start(self, library: Process) -> None:
+        """Initialise the library in a fresh process (xnn_initialize and the like)."""
+        ...
+
+    def prepare(self, library: Process, case: Case) -> Bound:
+        """Create and set up the layer in a fresh process, and return the call that runs it once.
+
+        The returned call's output is named "output". Raises NotOffered where the library lacks the function.
+        """
+        ...

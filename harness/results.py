@@ -1,0 +1,65 @@
+"""What a run leaves behind for scripts: the records of `ontarget-results.json`."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ontarget.harness.outcomes import Answer, Outcome
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A comparison's answer and the evidence for it.
+
+    `effect` and `interval` are candidate/baseline - 1 (0.03 is 3 % slower); an interval's open end is None.
+    `e_value` is None for methods that have none.
+    """
+
+    answer: Answer
+    effect: float | None
+    interval: tuple[float | None, float | None]
+    pairs: int
+    e_value: float | None = None
+
+
+@dataclass(frozen=True)
+class CheckRecord:
+    """One check of one test on one device."""
+
+    id: str
+    device: str | None
+    model: str | None
+    layer: str | None
+    dtype: str | None
+    check: str | None
+    outcome: Outcome
+    seconds: float
+    message: str
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True)
+class DeviceRecord:
+    """A device that the run used."""
+
+    name: str
+    model: str
+    kind: str
+    abi: str
+    conditions: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """The whole of `ontarget-results.json`; times are RFC 3339 in UTC."""
+
+    commit: str | None
+    started: str
+    finished: str
+    devices: list[DeviceRecord]
+    tests: list[CheckRecord]
+    schema: int = SCHEMA
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
