@@ -1,0 +1,158 @@
+"""Runs the core suite on three device models, unchanged and with planted faults: `ci/tox run -e demo`."""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from demo import expected, library
+from ontarget.device_farm import boards
+from ontarget.harness.abi import Abi
+from ontarget.harness.errors import OntargetError
+from ontarget.suites import layers
+
+BOARD_MODELS = ("virtual-cortex-a53", "virtual-cortex-a76")
+SELECTION = "core and (accuracy or smallest)"
+
+console = Console()
+
+
+def main() -> int:
+    """Run the demo; return 0 if every check of both parts came out as planted."""
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("out/demo"), help="where results and reports go")
+    out: Path = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with running_boards() as models:
+        abis = [Abi.X86_64, Abi.AARCH64] if models else [Abi.X86_64]
+        farm = write_farm(out / "farm.toml", models)
+        say("fetching Debian's XNNPACK for " + " and ".join(abis))
+        originals = {abi: library.fetch(abi) for abi in abis}
+        say("building the candidate with planted faults (a first cross build takes up to 90 s)")
+        planted = {abi: library.plant_faults(abi, out.resolve() / "planted" / abi) for abi in abis}
+        devices = 1 + len(models)
+        ready = time.monotonic()
+        say(f"{devices} devices ready after {ready - started:.0f} s. Part 1: the candidate is the baseline")
+        identical = run_suite(out, "identical", farm, originals, originals, workers=devices)
+        say("Part 2: the candidate has four planted faults")
+        faulty = run_suite(out, "planted", farm, planted, originals, workers=devices)
+    good = report(identical, faulty)
+    say(f"{time.monotonic() - started:.0f} s in all, {ready - started:.0f} s of them to get ready")
+    say(f"results: {out}/identical/ontarget-results.json, {out}/planted/ontarget-results.json")
+    say(f"Allure results: {out}/identical/allure, {out}/planted/allure (`npx allure generate FOLDER` draws the report)")
+    return 0 if good else 1
+
+
+def say(text: str) -> None:
+    console.print(f"[bold]demo:[/bold] {text}", highlight=False)
+
+
+@contextmanager
+def running_boards() -> Iterator[list[str]]:
+    """Boot the emulated boards that this machine can boot; say which it can't, and why; stop them at the end."""
+    up: list[boards.Board] = []
+    try:
+        for model in BOARD_MODELS:
+            try:
+                up.append(boards.up(model, name=f"demo-{model}", progress=say))
+            except OntargetError as error:
+                say(f"going on without {model}: {error}")
+        yield [board.model for board in up]
+    finally:
+        for board in up:
+            boards.down(board.name)
+
+
+def write_farm(path: Path, models: Sequence[str]) -> Path:
+    """Write the inventory of the demo's devices."""
+    entries = ['version = 1\nstore = "sqlite:///farm.db"\n', '[[device]]\nname = "this-machine"\nconnect = "local"\n']
+    entries[1] += 'model = "local"\n'
+    entries += [f'[[device]]\nname = "demo-{m}"\nmodel = "{m}"\nconnect = "board:{m}"\n' for m in models]
+    path.write_text("\n".join(entries))
+    return path
+
+
+def run_suite(
+    out: Path,
+    part: str,
+    farm: Path,
+    candidates: Mapping[Abi, Path],
+    baselines: Mapping[Abi, Path],
+    *,
+    workers: int,
+) -> list[dict[str, Any]]:
+    """Run pytest as a user would; return the entries of its results file."""
+    folder = out / part
+    results = folder / "ontarget-results.json"
+    results.unlink(missing_ok=True)
+    command = [
+        *(sys.executable, "-m", "pytest", "-q", "--pyargs", "ontarget.suites", "-m", SELECTION),
+        *("-n", str(workers), "--farm", str(farm), "--block", "instructions"),
+        *("--results", str(results), "--alluredir", str(folder / "allure"), "--clean-alluredir", "--tb=line"),
+    ]
+    for option, builds in (("--candidate", candidates), ("--baseline", baselines)):
+        for abi, path in builds.items():
+            command += [option, f"{abi}={path}"]
+    subprocess.run(command, check=False)
+    if not results.is_file():
+        raise SystemExit(f"demo: {results} was not written: the run ended before its tests")
+    tests: list[dict[str, Any]] = json.loads(results.read_text())["tests"]
+    return tests
+
+
+def report(identical: list[dict[str, Any]], faulty: list[dict[str, Any]]) -> bool:
+    """Print what was planted and what was found; return whether all is as planted."""
+    operators = {layer.id: layer.op for layer in layers.core()}
+    models = sorted({str(test["model"]) for test in identical + faulty})
+    surprises = [test for test in identical if test["outcome"] not in expected.PASSED]
+    table = Table("planted", "operator", "must be", *models, title="Candidates with planted faults, by model")
+    cells: dict[tuple[expected.Fault, str], list[bool]] = {}
+    for test in faulty:
+        fault = expected.fault_of(test, operators)
+        good = expected.as_planted(test, fault)
+        if fault is not None:
+            cells.setdefault((fault, str(test["model"])), []).append(good)
+        if not good:
+            surprises.append(test)
+    for fault in expected.FAULTS:
+        found = [cells.get((fault, model), []) for model in models]
+        complete = all(checks and all(checks) for checks in found)
+        table.add_row(
+            *(fault.what, f"{fault.operator} f32", fault.outcome),
+            *(f"{sum(checks)} of {len(checks)}" for checks in found),
+            style="green" if complete else "red",
+        )
+    table.add_row("nothing", "all others", "pass", *(others(faulty, operators, model) for model in models))
+    table.add_row("nothing", "candidate = baseline", "pass", *(others(identical, {}, model) for model in models))
+    console.print(table)
+    for test in surprises:
+        say(f"not as planted: {test['id']} on {test['model']}: {test['outcome']}: {test['message']}")
+    missing = [f for f in expected.FAULTS for m in models if not cells.get((f, m))]
+    for fault in missing:
+        say(f"not tested on every model: {fault.operator}, {fault.what}")
+    return not surprises and not missing
+
+
+def others(tests: list[dict[str, Any]], operators: Mapping[str, str], model: str) -> str:
+    """Count the entries in which no fault was planted, by outcome."""
+    rest = [test for test in tests if test["model"] == model and expected.fault_of(test, operators) is None]
+    counts = {outcome: sum(test["outcome"] == outcome for test in rest) for outcome in sorted(expected.PASSED)}
+    failed = len(rest) - sum(counts.values())
+    parts = [f"{counts['pass']} of {len(rest) - counts['not-offered']}"]
+    parts += [f"{counts['inconclusive']} inconclusive"] if counts["inconclusive"] else []
+    parts += [f"{counts['not-offered']} not offered"] if counts["not-offered"] else []
+    parts += [f"{failed} failed"] if failed else []
+    return ", ".join(parts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

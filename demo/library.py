@@ -1,0 +1,41 @@
+"""The library under test: Debian's XNNPACK as it is, and candidates made from it with planted faults."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from ontarget.device_farm import debian
+from ontarget.harness.abi import Abi
+
+SONAME = "libxnnpack.so.0"
+# The same length as SONAME, so that the name can be changed in place.
+REAL_SONAME = "libxnnreal.so.0"
+
+DEBIAN_ARCHITECTURES = {Abi.X86_64: "amd64", Abi.AARCH64: "arm64"}
+
+
+def fetch(abi: Abi) -> Path:
+    """Return the folder of Debian's libxnnpack0 and the libraries that it needs, for `abi`."""
+    tree = debian.library_tree("libxnnpack0", DEBIAN_ARCHITECTURES[abi])
+    return next(tree.rglob(SONAME)).parent
+
+
+def plant_faults(abi: Abi, folder: Path) -> Path:
+    """Make a candidate from the real library that stands behind `interpose.c`; return its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    original = fetch(abi)
+    for library in original.glob("lib*.so.*"):
+        if library.name != SONAME:
+            shutil.copy(library, folder / library.name)
+    real = (original / SONAME).resolve().read_bytes()
+    if real.count(SONAME.encode() + b"\0") != 1:
+        raise SystemExit(f"demo: {original / SONAME}: expected its own name once, found another layout")
+    (folder / REAL_SONAME).write_bytes(real.replace(SONAME.encode() + b"\0", REAL_SONAME.encode() + b"\0"))
+    command = [
+        *(sys.executable, "-m", "ziglang", "cc", "-target", abi.zig_target, "-shared", "-fPIC", "-O2"),
+        *("-fno-sanitize=undefined", f"-Wl,-soname,{SONAME}", "-o", str(folder / SONAME)),
+        *(str(Path(__file__).with_name("interpose.c")), str(folder / REAL_SONAME)),
+    ]
+    subprocess.run(command, check=True)
+    return folder
