@@ -37,7 +37,10 @@ class ByteChannel(Protocol):
         ...
 
     def read(self, most: int, *, deadline: float) -> bytes:
-        """Return 1 to `most` bytes as soon as there are any, b"" at the end. Raises ConnectionLost, DeadlineExceeded."""
+        """Return 1 to `most` bytes as soon as there are any, b"" at the end.
+
+        Raises ConnectionLost, DeadlineExceeded.
+        """
         ...
 
     def errors(self) -> str:
@@ -63,7 +66,10 @@ class FileCarrier(Protocol):
     """Carries whole files; only the agent's own program travels this way, all else goes through the agent."""
 
     def put(self, local: Path, remote: str, *, executable: bool = False, deadline: float = 120.0) -> None:
-        """Store the file atomically at the absolute path `remote`, making its folder. Raises DeployFailed, DeviceFull."""
+        """Store the file atomically at the absolute path `remote`, making its folder.
+
+        Raises DeployFailed, DeviceFull.
+        """
         ...
 
 
