@@ -1,0 +1,1 @@
+"""Measurements side by side in one run, each with its own table: `tox run -e bench`."""
