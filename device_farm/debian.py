@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from platformdirs import user_cache_path
+
 from ontarget.device_farm.locks import Progress, exclusive, unheard
 from ontarget.harness.errors import InfraError
-from platformdirs import user_cache_path
 
 TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu", "armhf": "arm-linux-gnueabihf"}
 LISTS_KEPT = 24 * 3600.0
