@@ -1,0 +1,77 @@
+"""Sums of products in float64: convolution in all its forms, and the fully connected layer."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Pair = tuple[int, int]
+Padding = tuple[int, int, int, int]
+
+
+def windows(
+    padded: Array, kernel: Pair, stride: Pair, dilation: Pair, output: Pair
+) -> Iterator[tuple[int, int, Array]]:
+    """For each tap of the kernel, (row, column, view): what the tap sees for every output pixel, [n, oh, ow, c]."""
+    for row in range(kernel[0]):
+        for column in range(kernel[1]):
+            top, left = row * dilation[0], column * dilation[1]
+            view = padded[
+                :,
+                top : top + (output[0] - 1) * stride[0] + 1 : stride[0],
+                left : left + (output[1] - 1) * stride[1] + 1 : stride[1],
+                :,
+            ]
+            yield row, column, view
+
+
+def pad(x: Array, pad_tlbr: Padding, value: float = 0.0) -> Array:
+    """`x` [n, h, w, c] with a border (top, left, bottom, right) of `value`."""
+    top, left, bottom, right = pad_tlbr
+    return np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=value)
+
+
+def output_size(size: Pair, kernel: Pair, stride: Pair, dilation: Pair, pad_tlbr: Padding) -> Pair:
+    """Height and width of a convolution's or a pooling's output: as many whole windows as fit."""
+
+    def along(axis: int) -> int:
+        reach = dilation[axis] * (kernel[axis] - 1) + 1
+        return (size[axis] + pad_tlbr[axis] + pad_tlbr[axis + 2] - reach) // stride[axis] + 1
+
+    return along(0), along(1)
+
+
+def conv2d(
+    x: Array,
+    weights: Array,
+    bias: Array,
+    *,
+    stride: Pair = (1, 1),
+    dilation: Pair = (1, 1),
+    pad_tlbr: Padding = (0, 0, 0, 0),
+    groups: int = 1,
+) -> Array:
+    """Cross-correlation, as nets mean convolution: x [n, h, w, g*ci] -> [n, oh, ow, g*co].
+
+    Weights are [g*co, kh, kw, ci], the bias [g*co].
+    Group i of the outputs sees group i of the inputs only; the border holds zeros.
+    """
+    outputs, kernel_height, kernel_width, inputs = weights.shape
+    kernel = (kernel_height, kernel_width)
+    size = output_size((x.shape[1], x.shape[2]), kernel, stride, dilation, pad_tlbr)
+    pixels = x.shape[0] * size[0] * size[1]
+    per_group = outputs // groups
+    total = np.zeros((groups, pixels, per_group))
+    taps = weights.reshape(groups, per_group, kernel_height, kernel_width, inputs)
+    for row, column, view in windows(pad(x, pad_tlbr), kernel, stride, dilation, size):
+        seen = view.reshape(pixels, groups, inputs).transpose(1, 0, 2)
+        tap = taps[:, :, row, column, :].transpose(0, 2, 1)
+        # With one input and output per group a batch of 1x1 products is many times slower than a broadcast.
+        total += seen * tap if inputs == per_group == 1 else np.matmul(seen, tap)
+    return total.transpose(1, 0, 2).reshape(x.shape[0], *size, outputs) + bias
+
+
+def fully_connected(x: Array, weights: Array, bias: Array) -> Array:
+    """x [m, k], weights [n, k], bias [n] -> [m, n]."""
+    return x @ weights.T + bias
