@@ -1,0 +1,144 @@
+"""The accuracy check: a build's answer on the device, against a float64 reference and against the baseline's error."""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ontarget.harness.agent.process import Bound, Process
+from ontarget.harness.errors import MissingSymbol, NotOffered, ProductError, UserError
+from ontarget.harness.metrics.closeness import Closeness, measure, why_off, why_regressed
+from ontarget.harness.metrics.tolerance import Reals, Tolerance, default
+from ontarget.harness.outcomes import Outcome
+
+Call = Callable[[Process], Bound]
+
+
+class Launcher(Protocol):
+    """A build on a device, as far as this check uses it (`ontarget.harness.device.DeployedBuild`)."""
+
+    @property
+    def label(self) -> str: ...
+
+    def launch(self) -> Process: ...
+
+
+@dataclass(frozen=True)
+class AccuracyResult:
+    """What became of the check: PASS, REGRESSED or WRONG, with both sides' errors.
+
+    `baseline` is None where there was none, or where it gave no answer; `baseline_note` then says why.
+    """
+
+    outcome: Outcome
+    message: str
+    tolerance: str
+    candidate: Closeness
+    baseline: Closeness | None
+    baseline_note: str
+    check: str = "accuracy"
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def check(
+    call: Call,
+    candidate: Launcher,
+    baseline: Launcher | None = None,
+    *,
+    result: str = "output",
+    expected: ArrayLike,
+    terms: int | None = None,
+    magnitude: ArrayLike | None = None,
+    tolerance: Tolerance | None = None,
+    repeatable: bool = True,
+    deadline: float = 10.0,
+) -> AccuracyResult:
+    """Run `call` in a fresh process of each build and judge the buffer named `result`.
+
+    `result` is a prototype's parameter or a name that the call gave ("output"). `expected` holds the reference in
+    float64, as many elements as the result; for quantised results in units of their grid, unrounded (see WithinLsb).
+    `tolerance` rules; without it floats are judged as sums of `terms` products whose absolute values add up to
+    `magnitude`, and integers exactly.
+    The candidate runs twice on the same inputs, and other bits are WRONG unless `repeatable` is False. `deadline`
+    (seconds) is for each run.
+
+    Raises what ends the candidate's process (Crashed, TimedOut, UnexpectedReturn ...), NotOffered, UserError for a
+    result that does not fit, and InfraError; a baseline that crashes or lacks the function is noted, not raised.
+    """
+    reference = np.asarray(expected, dtype=np.float64)
+    first, second = _runs(call, candidate, result, runs=2, deadline=deadline)
+    if first.size != reference.size:
+        raise UserError(
+            f"the result {result!r} has {first.size} elements (shape {list(first.shape)}), its reference "
+            f"{reference.size} (shape {list(reference.shape)}); give expected values for each element of the result"
+        )
+    rule = tolerance or default(first.dtype, terms=terms, magnitude=_reals(magnitude))
+    ours = measure(first.reshape(reference.shape), reference, rule)
+    theirs, note = _baseline(call, baseline, result, reference, rule, deadline)
+    outcome, message = Outcome.PASS, f"within {rule.describe()}"
+    if not ours.within:
+        outcome, message = Outcome.WRONG, why_off(ours, rule)
+    elif repeatable and first.tobytes() != second.tobytes():
+        outcome, message = Outcome.WRONG, _differs_from_itself(first.reshape(reference.shape), second)
+    elif theirs is not None and theirs.within and (why := why_regressed(ours, theirs)):
+        outcome, message = Outcome.REGRESSED, f"within the tolerance, but less accurate than the baseline: {why}"
+    return AccuracyResult(outcome, message + (f"; {note}" if note else ""), rule.describe(), ours, theirs, note)
+
+
+def _baseline(
+    call: Call, baseline: Launcher | None, result: str, reference: Reals, rule: Tolerance, deadline: float
+) -> tuple[Closeness | None, str]:
+    """The baseline's closeness, and what is to be said about it."""
+    if baseline is None:
+        return None, "no baseline"
+    try:
+        (answer,) = _runs(call, baseline, result, runs=1, deadline=deadline)
+    except ProductError as error:
+        return None, f"the baseline gave no answer ({error.outcome}): {error}"
+    except (NotOffered, MissingSymbol) as error:
+        return None, f"the baseline has no such operator: {error}"
+    if answer.size != reference.size:
+        return None, f"the baseline's result has {answer.size} elements, the reference {reference.size}"
+    theirs = measure(answer.reshape(reference.shape), reference, rule)
+    return theirs, "" if theirs.within else f"the baseline is wrong too: {why_off(theirs, rule)}"
+
+
+def _runs(call: Call, build: Launcher, result: str, *, runs: int, deadline: float) -> list[NDArray[Any]]:
+    """The result of each of some runs of one process, every buffer as it was at first before each."""
+    answers = []
+    with closing(build.launch()) as process:
+        bound = call(process)
+        if result not in bound.buffers:
+            raise UserError(
+                f"the call has no buffer named {result!r}; it has {sorted(bound.buffers)}: "
+                "name it after the prototype's parameter, or by .naming()"
+            )
+        for run in range(runs):
+            if run:
+                for buffer in set(bound.buffers.values()):  # one may have several names
+                    process.reset(buffer)
+            process.run(bound, deadline=deadline)
+            answers.append(process.read(bound.buffers[result]))
+    return answers
+
+
+def _differs_from_itself(first: NDArray[Any], second: NDArray[Any]) -> str:
+    again = second.reshape(first.shape)
+    differs = (first != again) & ~((first != first) & (again != again))  # a NaN is itself, whatever its bits
+    count = int(np.count_nonzero(differs))
+    if count == 0:
+        return "two runs on the same inputs gave other bits (of NaN or of a zero's sign)"
+    place = np.unravel_index(int(np.argmax(differs)), differs.shape)
+    return (
+        f"two runs on the same inputs differ in {count} of {first.size} elements: first at "
+        f"{[int(axis) for axis in place]}, {first[place]!r} and then {again[place]!r}"
+    )
+
+
+def _reals(values: ArrayLike | None) -> Reals | None:
+    return None if values is None else np.asarray(values, dtype=np.float64)
