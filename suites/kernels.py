@@ -1,0 +1,93 @@
+"""What the suites' modules share: their parameters, and the two checks of a kernel."""
+
+from typing import Any, Protocol
+
+import pytest
+
+from ontarget.harness.agent.process import Bound, Process
+from ontarget.harness.binding import Binding, Case
+from ontarget.harness.errors import NotOffered
+from ontarget.harness.metrics.accuracy import Launcher
+from ontarget.suites.cases import make_case
+from ontarget.suites.expected import reference
+from ontarget.suites.layers import Layer, core
+
+
+class Checker(Protocol):
+    """A fixture `accuracy`."""
+
+    def check(self, call: Any, candidate: Any, baseline: Any, /, **options: Any) -> object: ...
+
+
+class Comparer(Protocol):
+    """A fixture `latency`."""
+
+    def compare(self, call: Any, candidate: Any, baseline: Any, /, **options: Any) -> object: ...
+
+
+def layers(application: str) -> pytest.MarkDecorator:
+    """Parametrise a test by the application's layers, each in the dtypes that its source gives.
+
+    Ids are LAYER-DTYPE; each carries the mark `kernel(application, operator, layer, dtype)` for reports, `core`, and
+    `smallest` if it is the least work among all core layers of its operator and dtype.
+    """
+    smallest = _smallest()
+    return pytest.mark.parametrize(
+        ("layer", "dtype"),
+        [
+            pytest.param(layer, dtype, id=f"{layer.id}-{dtype}", marks=_marks(layer, dtype, smallest))
+            for layer in core()
+            if layer.application == application
+            for dtype in layer.dtypes
+        ],
+    )
+
+
+def check_accuracy(
+    layer: Layer, dtype: str, binding: Binding, candidate: Launcher, baseline: Launcher | None, accuracy: Checker
+) -> None:
+    """The library's result against the float64 reference and the baseline's error. Raises NotOffered."""
+    case = _case(layer, dtype, binding)
+    expected = reference(case)
+    accuracy.check(_Call(binding, case), candidate, baseline, expected=expected.values, tolerance=expected.tolerance)
+
+
+def compare_latency(
+    layer: Layer, dtype: str, binding: Binding, candidate: Launcher, baseline: Launcher | None, latency: Comparer
+) -> None:
+    """The library's time against the baseline's. Raises NotOffered."""
+    latency.compare(_Call(binding, _case(layer, dtype, binding)), candidate, baseline)
+
+
+class _Call:
+    """Prepares a case in a process of either build."""
+
+    def __init__(self, binding: Binding, case: Case) -> None:
+        self._binding = binding
+        self._case = case
+
+    def __call__(self, library: Process) -> Bound:
+        self._binding.start(library)
+        return self._binding.prepare(library, self._case)
+
+
+def _case(layer: Layer, dtype: str, binding: Binding) -> Case:
+    """Asks the binding first: what is not offered costs neither inputs nor a process on the device."""
+    if reason := binding.offers(layer.op, dtype):
+        raise NotOffered(f"{layer.id}: {reason}")
+    return make_case(layer, dtype)
+
+
+def _smallest() -> set[tuple[str, str]]:
+    """(layer, dtype) of the least-work core layer of each operator and dtype; ids break ties."""
+    least: dict[tuple[str, str], Layer] = {}
+    for layer in sorted(core(), key=lambda layer: (layer.work, layer.id)):
+        for dtype in layer.dtypes:
+            least.setdefault((layer.op, dtype), layer)
+    return {(layer.id, dtype) for (_, dtype), layer in least.items()}
+
+
+def _marks(layer: Layer, dtype: str, smallest: set[tuple[str, str]]) -> list[pytest.MarkDecorator]:
+    kernel = pytest.mark.kernel(application=layer.application, operator=layer.op, layer=layer.id, dtype=dtype)
+    marks = [kernel, pytest.mark.core]
+    return [*marks, pytest.mark.smallest] if (layer.id, dtype) in smallest else marks

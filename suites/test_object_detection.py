@@ -1,0 +1,26 @@
+"""Kernels that detect objects: the layers of single-shot detectors."""
+
+import pytest
+
+from ontarget.harness.binding import Binding
+from ontarget.harness.metrics.accuracy import Launcher
+from ontarget.suites.kernels import Checker, Comparer, check_accuracy, compare_latency, layers
+from ontarget.suites.layers import Layer
+
+LAYERS = layers("object_detection")
+
+
+@LAYERS
+@pytest.mark.latency
+def test_latency(
+    layer: Layer, dtype: str, binding: Binding, candidate: Launcher, baseline: Launcher | None, latency: Comparer
+) -> None:
+    compare_latency(layer, dtype, binding, candidate, baseline, latency)
+
+
+@LAYERS
+@pytest.mark.accuracy
+def test_accuracy(
+    layer: Layer, dtype: str, binding: Binding, candidate: Launcher, baseline: Launcher | None, accuracy: Checker
+) -> None:
+    check_accuracy(layer, dtype, binding, candidate, baseline, accuracy)
