@@ -23,8 +23,9 @@ class Closeness:
     `worst` is the largest error as a share of what is allowed there; `off` counts elements beyond 1; `index`, `found`,
     `target` and `allowed` are those of the worst element. `worst_ulp` is None for integers. `sqnr_db` is the ratio
     of signal to error power against the unrounded reference, None where there is no error or no signal; `differing`
-    the share of elements that are not the target; `grain` the rounding that the result's type makes at its root mean
-    square (0 for integers); `digest` the SHA-256 of the result's bytes.
+    the share of elements that are not the target. `typical_ulp` is the unit in the last place at the result's root mean
+    square, `largest_ulp` that at its largest element (0 for integers): errors below are rounding's. `digest` is the
+    SHA-256 of the result's bytes.
     """
 
     elements: int
@@ -40,7 +41,8 @@ class Closeness:
     sqnr_db: float | None
     differing: float
     most_differing: float
-    grain: float
+    typical_ulp: float
+    largest_ulp: float
     digest: str
 
     @property
@@ -61,6 +63,7 @@ def measure(found: NDArray[Any], expected: Reals, tolerance: Tolerance) -> Close
     place = np.unravel_index(int(np.argmax(used)), used.shape) if used.size else ()
     index = tuple(int(axis) for axis in place)
     is_float = found.dtype.kind == "f"
+    ulps = spacing(target, found.dtype) if is_float else np.ones_like(target)
     return Closeness(
         elements=found.size,
         off=int(np.count_nonzero(used > 1)),
@@ -71,11 +74,12 @@ def measure(found: NDArray[Any], expected: Reals, tolerance: Tolerance) -> Close
         allowed=float(allowed[place]) if used.size else 0.0,
         max_error=float(error.max(initial=0.0)),
         rms_error=_rms(error),
-        worst_ulp=float((error / spacing(target, found.dtype)).max(initial=0.0)) if is_float else None,
+        worst_ulp=float((error / ulps).max(initial=0.0)) if is_float else None,
         sqnr_db=_sqnr(actual, expected, tolerance.zero_point if isinstance(tolerance, WithinLsb) else 0),
         differing=float(np.mean(error > 0)) if error.size else 0.0,
         most_differing=tolerance.most_differing,
-        grain=float(np.finfo(found.dtype).eps) * root_mean_square(expected) if is_float else 0.0,
+        typical_ulp=float(np.finfo(found.dtype).eps) * root_mean_square(expected) if is_float else 0.0,
+        largest_ulp=float(ulps[np.isfinite(expected)].max(initial=0.0)) if is_float else 0.0,
         digest=hashlib.sha256(np.ascontiguousarray(found).tobytes()).hexdigest(),
     )
 
@@ -108,10 +112,10 @@ def why_regressed(candidate: Closeness, baseline: Closeness) -> str | None:
                 f"{candidate.differing:.2%} of the elements differ, in the baseline {baseline.differing:.2%}"
             )
     else:
-        if candidate.worst > _TIMES_THE_BASELINES * baseline.worst and candidate.max_error > candidate.grain:
+        if candidate.worst > _TIMES_THE_BASELINES * baseline.worst and candidate.max_error > candidate.largest_ulp:
             findings.append(f"worst error {candidate.worst:.3g} of the tolerance, the baseline's {baseline.worst:.3g}")
         # A result rounded once, and rightly, has an error of 0.29 of its unit in the root mean square.
-        floor = max(_TIMES_THE_BASELINES * baseline.rms_error, candidate.grain / 2)
+        floor = max(_TIMES_THE_BASELINES * baseline.rms_error, candidate.typical_ulp / 2)
         if candidate.rms_error > floor:
             findings.append(f"rms error {candidate.rms_error:.3g}, the baseline's {baseline.rms_error:.3g}")
     return "; ".join(findings) or None

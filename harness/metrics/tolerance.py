@@ -163,5 +163,5 @@ def spacing(expected: Reals, dtype: np.dtype[Any]) -> Reals:
     finite = np.nan_to_num(np.abs(expected), nan=0.0, posinf=float(facts.max))
     within = np.minimum(finite, float(facts.max))
     # The largest value's own spacing overflows in its type: take the exponent's.
-    exponent = np.maximum(np.frexp(within)[1] - 1, facts.minexp)
+    exponent = np.where(within > 0, np.maximum(np.frexp(within)[1] - 1, facts.minexp), facts.minexp)
     return np.asarray(np.ldexp(float(facts.eps), exponent), dtype=np.float64)
