@@ -1,0 +1,61 @@
+"""What can go wrong with many devices: branches of `ontarget.harness.errors`, one tree.
+
+OntargetError
+|-- UserError
+|   |-- BadInventory       a farm.toml that cannot be read or means nothing; file and line are in the message
+|   |-- BadDuration        words that are no duration
+|   |-- NoSuchDevice       nothing in the farm is what was asked for
+|   |-- NoSuchLease        a name of a lease that this store never gave out
+|   `-- UnsupportedStore   a store's address that this version cannot open
+`-- InfraError
+    |-- StoreFailed        the store could not be opened, read or written
+    |   `-- NewerSchema    it was written by a newer ontarget
+    |-- LeaseLost          the lease ended while it was in use
+    `-- WaitRanOut         nothing came free within the time that was given
+"""
+
+from pathlib import Path
+
+from ontarget.harness.errors import InfraError, UserError
+
+
+class BadInventory(UserError):
+    """`path` and `line` (1-based) say where; the message begins with both."""
+
+    def __init__(self, problem: str, *, path: Path, line: int) -> None:
+        super().__init__(f"{path}:{line}: {problem}")
+        self.problem = problem
+        self.path = path
+        self.line = line
+
+
+class BadDuration(UserError):
+    pass
+
+
+class NoSuchDevice(UserError):
+    pass
+
+
+class NoSuchLease(UserError):
+    pass
+
+
+class UnsupportedStore(UserError):
+    pass
+
+
+class StoreFailed(InfraError):
+    pass
+
+
+class NewerSchema(StoreFailed):
+    pass
+
+
+class LeaseLost(InfraError):
+    pass
+
+
+class WaitRanOut(InfraError):
+    pass
