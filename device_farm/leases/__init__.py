@@ -1,1 +1,1 @@
-""""""
+"""Who holds which device, until when."""
