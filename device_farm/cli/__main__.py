@@ -1,0 +1,5 @@
+"""`python -m ontarget.device_farm.cli` is `ontarget`."""
+
+from ontarget.device_farm.cli.main import main
+
+main()
