@@ -75,9 +75,10 @@ class Sshd:
                 process.suspend()
 
 
-def make_key(path: Path, kind: str = "ed25519") -> str:
+def make_key(path: Path, kind: str = "ed25519", *, passphrase: str = "") -> str:
     """Write a private key and its `.pub`; return the fingerprint."""
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(path)], check=True)
+    bits = ("-b", "2048") if kind == "rsa" else ()
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, *bits, "-N", passphrase, "-f", str(path)], check=True)
     said = subprocess.run(["ssh-keygen", "-lf", f"{path}.pub"], check=True, capture_output=True, text=True).stdout
     return said.split()[1]
 

@@ -51,10 +51,10 @@ def _keys(target: Target, device: str, notes: list[str]) -> Iterator[tuple[str, 
             continue
         try:
             key = paramiko.PKey.from_path(str(path))
-        except paramiko.PasswordRequiredException:
+        except (paramiko.PasswordRequiredException, TypeError):  # cryptography says so by a TypeError
             notes.append(f"{path} is locked by a passphrase (add it to ssh-agent)")
             ask_agent = True
-        except (paramiko.SSHException, paramiko.pkey.UnknownKeyType, ValueError, OSError, TypeError) as error:
+        except (paramiko.SSHException, paramiko.pkey.UnknownKeyType, ValueError, OSError) as error:
             notes.append(f"{path} cannot be read: {reason(error)}")
         else:
             yield f"{path} ({fingerprint(key)})", key

@@ -65,14 +65,14 @@ class Connection:
         packetizer = self.transport.packetizer
         return packetizer.exit_signals.get(channel.get_id()) if isinstance(packetizer, SignalNoting) else None
 
-    def session(self, ends: float) -> paramiko.Channel:
+    def session(self, doing: str, ends: float) -> paramiko.Channel:
         """A channel for one process. Raises DeviceUnreachable and its kinds, DeadlineExceeded."""
-        left = self._left(ends, "open a channel")
-        with translated(self.device, "open a channel"):
+        left = self._left(ends, doing)
+        with translated(self.device, doing):
             try:
                 return self.transport.open_session(timeout=left)
             except paramiko.SSHException as error:
-                self._left(ends, "open a channel", error)
+                self._left(ends, doing, error)
                 raise
 
     def tunnel(self, host: str, port: int, ends: float) -> paramiko.Channel:

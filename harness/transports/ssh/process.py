@@ -66,21 +66,20 @@ class RemoteProcess:
         self.device = connection.device
         self._connection = connection
         self._number = NumberLine()
-        self.channel = connection.session(ends)
+        doing = f"start `{shown(argv)}`"
+        self.channel = connection.session(doing, ends)
         line = "exec " + shlex.join(["sh", "-c", _SAY_NUMBER, "sh", *argv])
         # exec_command itself waits for ever; closing the channel ends that.
         watch = threading.Timer(max(0.0, ends - time.monotonic()), self.channel.close)
         watch.daemon = True
         watch.start()
         try:
-            with translated(self.device, f"start `{shown(argv)}`"):
+            with translated(self.device, doing):
                 try:
                     self.channel.exec_command(line)
                 except paramiko.SSHException as error:
                     if time.monotonic() >= ends:
-                        raise DeadlineExceeded(
-                            f"could not start `{shown(argv)}` in time", device=self.device
-                        ) from error
+                        raise DeadlineExceeded(f"could not {doing} in time", device=self.device) from error
                     raise
         finally:
             watch.cancel()
@@ -130,7 +129,7 @@ class RemoteProcess:
             return
         ends = time.monotonic() + _KILL_SECONDS
         with suppress(InfraError):
-            killer = self._connection.session(ends)
+            killer = self._connection.session("kill", ends)
             with translated(self.device, "kill"):
                 killer.exec_command("exec " + shlex.join(["sh", "-c", _KILL, "sh", str(self._number.number)]))
                 killer.status_event.wait(max(0.0, ends - time.monotonic()))

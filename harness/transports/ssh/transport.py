@@ -111,7 +111,7 @@ class SshTransport:
                 return Completed(tuple(argv), status, stdout, process.stderr(last=True))
         except DeadlineExceeded as error:
             raise DeadlineExceeded(
-                f"`{shown(argv)}` did not end within {deadline:g} s and was killed", device=self._name
+                f"`{shown(argv)}` did not end within {deadline:g} s and was given up", device=self._name
             ) from error
         finally:
             process.end()
