@@ -24,8 +24,8 @@ class Comparison:
 
     `check` is the metric, "latency" or "instructions"; one call's value is a sample in nanoseconds times `per_call`,
     in `unit` ("s" or "instructions"). `pairs` are all that were measured, in order, those with a flaw included;
-    `confirming` says how many of the sound ones at the end were fresh pairs to confirm a suspect. `quantiles` are of
-    one call.
+    `confirming` says how many of the sound ones at the end were fresh pairs to confirm a suspect. `cores` are
+    those that both sides were pinned to. `quantiles` are of one call.
     """
 
     check: str
@@ -37,6 +37,7 @@ class Comparison:
     confirming: int = 0
     statistic: BurstStatistic | None = None
     plan: CallPlan | None = None
+    cores: tuple[int, ...] = ()
     quantiles: Mapping[Side, Quantiles] = field(default_factory=dict)
 
     @property
@@ -67,6 +68,7 @@ class Comparison:
             "per_call": self.per_call,
             "statistic": self.statistic,
             "plan": asdict(self.plan) if self.plan is not None else None,
+            "cores": list(self.cores),
             "quantiles": {side: asdict(found) for side, found in self.quantiles.items()},
             "confirming": self.confirming,
             "differences": self.differences().tolist(),

@@ -87,6 +87,7 @@ def compare(contest: Contest) -> Comparison:
         pairs=(pair,),
         statistic=BurstStatistic.MEDIAN,
         plan=plan,
+        cores=contest.cores,
         quantiles=counts,
     )
 

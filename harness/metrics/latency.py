@@ -10,6 +10,7 @@ from ontarget.harness.device import Clock, DeployedBuild
 from ontarget.harness.errors import UntimedDevice
 from ontarget.harness.metrics import instructions
 from ontarget.harness.metrics.comparison import Comparison, effect_in_words, judged, not_compared, percent
+from ontarget.harness.metrics.cores import timing_cores
 from ontarget.harness.metrics.evidence import Evidence, gather
 from ontarget.harness.metrics.pairs import SIDES, BaselineUnusable, Call, Contest, Prepare, measure_pair, scout
 from ontarget.harness.metrics.planning import CallPlan
@@ -28,7 +29,8 @@ class Plan:
     `target` is the slow-down that must be found, `smallest_effect` what is too small to matter (ratios - 1). `pairs`
     are the budget of the first answer, two thirds of them that of its confirmation, `seconds` that of each;
     `pair_seconds` is what a pair's timing takes where calls are fast. `cores` and `environment` are those of the
-    processes; `call_deadline` (seconds) is for one call.
+    processes: None for one core that both share, which is right for kernels of one thread, () for no pinning.
+    `call_deadline` (seconds) is for one call.
     """
 
     target: float = TARGET
@@ -36,7 +38,7 @@ class Plan:
     pairs: int = 30
     seconds: float = 60.0
     pair_seconds: float = 0.15
-    cores: tuple[int, ...] = ()
+    cores: tuple[int, ...] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     call_deadline: float = 10.0
 
@@ -79,7 +81,8 @@ def compare(
     reason = unlike(candidate, baseline)
     if baseline is None or reason is not None:
         return not_compared(check, reason or "no baseline")
-    contest = Contest(candidate, baseline, call, prepare, plan.cores, plan.environment, plan.call_deadline)
+    cores = timing_cores(candidate.device.session) if plan.cores is None else plan.cores
+    contest = Contest(candidate, baseline, call, prepare, cores, plan.environment, plan.call_deadline)
     try:
         if info.clock is Clock.INSTRUCTIONS:
             return instructions.compare(contest)
@@ -90,7 +93,7 @@ def compare(
         )
     except BaselineUnusable as error:
         return not_compared(check, f"no usable baseline: {error}")
-    return _finish(info.name, plan, calls, evidence, first)
+    return _finish(contest, plan, calls, evidence, first)
 
 
 def unlike(candidate: DeployedBuild, baseline: DeployedBuild | None) -> str | None:
@@ -103,7 +106,7 @@ def unlike(candidate: DeployedBuild, baseline: DeployedBuild | None) -> str | No
     return None
 
 
-def _finish(device: str, plan: Plan, calls: CallPlan, evidence: Evidence, rule: Rule) -> Comparison:
+def _finish(contest: Contest, plan: Plan, calls: CallPlan, evidence: Evidence, rule: Rule) -> Comparison:
     differences = evidence.differences()
     verdict = judged(evidence.answer, differences, rule.e_value(differences[: evidence.suspects]))
     sound = evidence.sound
@@ -114,13 +117,14 @@ def _finish(device: str, plan: Plan, calls: CallPlan, evidence: Evidence, rule: 
     return Comparison(
         check=CHECK,
         verdict=verdict,
-        message=_message(device, plan, evidence, verdict),
+        message=_message(contest.candidate.device.info.name, plan, evidence, verdict),
         unit="s",
         per_call=per_call,
         pairs=tuple(evidence.pairs),
         confirming=len(sound) - evidence.suspects,
         statistic=evidence.statistic,
         plan=calls,
+        cores=contest.cores,
         quantiles={side: quantiles(values) for side, values in samples.items()},
     )
 

@@ -1,0 +1,34 @@
+"""Which core two sides share."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ontarget.harness.metrics.cores import choose_core, parse_core_list
+
+
+@given(st.sets(st.integers(0, 300), min_size=1))
+def test_lists_of_cores_are_read_as_the_kernel_writes_them(cores: set[int]) -> None:
+    ordered = sorted(cores)
+    runs: list[list[int]] = []
+    for core in ordered:
+        if runs and runs[-1][-1] == core - 1:
+            runs[-1].append(core)
+        else:
+            runs.append([core])
+    text = ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+    assert parse_core_list(text + "\n") == tuple(ordered)
+
+
+def test_a_list_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="invalid literal"):
+        parse_core_list("all")
+
+
+def test_the_last_of_the_fastest_cores_is_taken() -> None:
+    little, big = dict.fromkeys(range(4), 1_800_000), dict.fromkeys(range(4, 8), 2_400_000)
+    assert choose_core(range(8), little | big) == 7
+    assert choose_core(range(8), big | {7: 1_000_000}) == 6
+    assert choose_core((0, 2, 5), little | big) == 5
+    assert choose_core((0, 1), {}) == 1
+    assert choose_core((), {}) is None
