@@ -49,9 +49,10 @@ root:x:0:0:root:/root:/bin/sh
 nobody:x:65534:65534:nobody:/nonexistent:/bin/false
 """
 
+# Without a width the shell would ask the terminal for it, in escape sequences, at every prompt.
 _PROFILE = """\
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
-export PS1='root@\\h:\\w# '
+export COLUMNS=500 LINES=24 PS1='root@\\h:\\w# '
 cd /root
 """
 
