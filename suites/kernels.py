@@ -1,5 +1,7 @@
 """What the suites' modules share: their parameters, and the two checks of a kernel."""
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any, Protocol
 
 import pytest
@@ -31,11 +33,11 @@ def layers(application: str) -> pytest.MarkDecorator:
     Ids are LAYER-DTYPE; each carries the mark `kernel(application, operator, layer, dtype)` for reports, `core`, and
     `smallest` if it is the least work among all core layers of its operator and dtype.
     """
-    smallest = _smallest()
+    least = smallest()
     return pytest.mark.parametrize(
         ("layer", "dtype"),
         [
-            pytest.param(layer, dtype, id=f"{layer.id}-{dtype}", marks=_marks(layer, dtype, smallest))
+            pytest.param(layer, dtype, id=f"{layer.id}-{dtype}", marks=_marks(layer, dtype, least))
             for layer in core()
             if layer.application == application
             for dtype in layer.dtypes
@@ -49,26 +51,24 @@ def check_accuracy(
     """The library's result against the float64 reference and the baseline's error. Raises NotOffered."""
     case = _case(layer, dtype, binding)
     expected = reference(case)
-    accuracy.check(_Call(binding, case), candidate, baseline, expected=expected.values, tolerance=expected.tolerance)
+    accuracy.check(prepared(binding, case), candidate, baseline, expected=expected.values, tolerance=expected.tolerance)
 
 
 def compare_latency(
     layer: Layer, dtype: str, binding: Binding, candidate: Launcher, baseline: Launcher | None, latency: Comparer
 ) -> None:
     """The library's time against the baseline's. Raises NotOffered."""
-    latency.compare(_Call(binding, _case(layer, dtype, binding)), candidate, baseline)
+    latency.compare(prepared(binding, _case(layer, dtype, binding)), candidate, baseline)
 
 
-class _Call:
-    """Prepares a case in a process of either build."""
+def prepared(binding: Binding, case: Case) -> Callable[[Process], Bound]:
+    """What starts the library in a fresh process of either build and sets the case up there."""
 
-    def __init__(self, binding: Binding, case: Case) -> None:
-        self._binding = binding
-        self._case = case
+    def call(library: Process) -> Bound:
+        binding.start(library)
+        return binding.prepare(library, case)
 
-    def __call__(self, library: Process) -> Bound:
-        self._binding.start(library)
-        return self._binding.prepare(library, self._case)
+    return call
 
 
 def _case(layer: Layer, dtype: str, binding: Binding) -> Case:
@@ -78,16 +78,17 @@ def _case(layer: Layer, dtype: str, binding: Binding) -> Case:
     return make_case(layer, dtype)
 
 
-def _smallest() -> set[tuple[str, str]]:
+@cache
+def smallest() -> frozenset[tuple[str, str]]:
     """(layer, dtype) of the least-work core layer of each operator and dtype; ids break ties."""
     least: dict[tuple[str, str], Layer] = {}
     for layer in sorted(core(), key=lambda layer: (layer.work, layer.id)):
         for dtype in layer.dtypes:
             least.setdefault((layer.op, dtype), layer)
-    return {(layer.id, dtype) for (_, dtype), layer in least.items()}
+    return frozenset((layer.id, dtype) for (_, dtype), layer in least.items())
 
 
-def _marks(layer: Layer, dtype: str, smallest: set[tuple[str, str]]) -> list[pytest.MarkDecorator]:
+def _marks(layer: Layer, dtype: str, least: frozenset[tuple[str, str]]) -> list[pytest.MarkDecorator]:
     kernel = pytest.mark.kernel(application=layer.application, operator=layer.op, layer=layer.id, dtype=dtype)
     marks = [kernel, pytest.mark.core]
-    return [*marks, pytest.mark.smallest] if (layer.id, dtype) in smallest else marks
+    return [*marks, pytest.mark.smallest] if (layer.id, dtype) in least else marks
