@@ -1,0 +1,89 @@
+"""Debian's XNNPACK on this machine, through the binding and a real agent."""
+
+import platform
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ontarget.device_farm.debian import libraries
+from ontarget.harness.agent.session import AgentSession
+from ontarget.harness.binding import Binding
+from ontarget.harness.errors import NotOffered, UnexpectedReturn
+from ontarget.harness.metrics.accuracy import check
+from ontarget.harness.outcomes import Outcome
+from ontarget.suites.bindings import xnnpack
+from ontarget.suites.cases import make_case
+from ontarget.suites.expected import reference
+from ontarget.suites.kernels import prepared, smallest
+from ontarget.suites.layers import Layer, core
+from support.stored_builds import StoredBuild
+
+BINDING: Binding = xnnpack
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+NEEDED = ("libcpuinfo.so.0", "libpthreadpool.so.0")
+OFFERED = [
+    (layer, dtype)
+    for layer in core()
+    for dtype in layer.dtypes
+    if (layer.id, dtype) in smallest() and xnnpack.offers(layer.op, dtype) is None
+]
+
+
+@pytest.fixture(scope="module")
+def library(session: AgentSession) -> StoredBuild:
+    folder = libraries("libxnnpack0", ARCHITECTURES[platform.machine()])
+    return StoredBuild.store(session, "xnnpack", folder / xnnpack.soname, [folder / name for name in NEEDED])
+
+
+def layer_of(op: str) -> Layer:
+    return next(layer for layer in core() if layer.op == op)
+
+
+def test_the_smallest_layers_are_of_every_bound_operator() -> None:
+    assert len({(layer.op, dtype) for layer, dtype in OFFERED}) == 23
+
+
+@pytest.mark.parametrize(("layer", "dtype"), OFFERED, ids=[f"{layer.op}-{dtype}" for layer, dtype in OFFERED])
+def test_the_library_is_right(library: StoredBuild, layer: Layer, dtype: str) -> None:
+    case = make_case(layer, dtype)
+    expected = reference(case)
+    judged = check(prepared(BINDING, case), library, library, expected=expected.values, tolerance=expected.tolerance)
+    assert judged.outcome is Outcome.PASS, judged.message
+
+
+def test_another_references_result_is_wrong(library: StoredBuild) -> None:
+    case = make_case(layer_of("sigmoid"), "qs8")
+    expected = reference(case)
+    shifted = replace(
+        case, quantization={**case.quantization, "input": replace(case.quantization["input"], zero_point=4)}
+    )
+    judged = check(prepared(BINDING, shifted), library, expected=expected.values, tolerance=expected.tolerance)
+    assert judged.outcome is Outcome.WRONG
+
+
+@pytest.mark.parametrize(
+    ("op", "dtype", "reason"),
+    [
+        ("nms", "f32", "no binding of nms"),
+        ("softmax", "qs8", "has no softmax in qs8; it has f32 and qu8"),
+        ("average_pool2d", "qs8", "f32 and qu8"),
+        ("hardswish", "qs8", "f32 and f16"),
+    ],
+)
+def test_what_the_library_lacks_has_a_reason(op: str, dtype: str, reason: str) -> None:
+    assert reason in str(BINDING.offers(op, dtype))
+
+
+def test_a_library_without_the_function_does_not_offer_it(library: StoredBuild) -> None:
+    other = replace(library, library=library.dependencies[0], dependencies=(), label="cpuinfo")
+    case = make_case(layer_of("softmax"), "f32")
+    with pytest.raises(NotOffered, match="xnn_create_softmax_nc_f32"):
+        prepared(BINDING, case)(other.launch())
+
+
+def test_a_status_other_than_success_is_named(library: StoredBuild) -> None:
+    case = make_case(layer_of("channel_shuffle"), "f32")
+    alone = replace(case, attributes={**case.attributes, "groups": 1})
+    with pytest.raises(UnexpectedReturn, match="xnn_create_channel_shuffle_nc_x32"):
+        check(prepared(BINDING, alone), library, expected=np.zeros(case.output_shape))
