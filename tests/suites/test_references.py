@@ -1,8 +1,8 @@
 """The float64 references, against SciPy and against cases worked by hand."""
 
 import numpy as np
-import scipy.signal  # type: ignore[import-untyped,unused-ignore]  # typed only where scipy-stubs is installed
-import scipy.special  # type: ignore[import-untyped,unused-ignore]
+import scipy.signal
+import scipy.special
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
