@@ -39,12 +39,12 @@ Subsystem sftp internal-sftp
 
 @dataclass(frozen=True)
 class Sshd:
-    """A running server. `identity` is a private key that it lets in, `host_key` its Ed25519 key's fingerprint."""
+    """A running server. `key` is a private key that it lets in, `host_key` its Ed25519 key's fingerprint."""
 
     folder: Path
     port: int
     user: str
-    identity: Path
+    key: Path
     host_key: str
     known_hosts: Path
     process: subprocess.Popen[bytes]
@@ -55,7 +55,7 @@ class Sshd:
 
     def connect(self, name: str = "sshd", *, deadline: float = 20.0) -> SshTransport:
         return SshTransport.connect(
-            name, self.address, host_key=self.host_key, identity=self.identity, config=None, deadline=deadline
+            name, self.address, host_key=self.host_key, identity=self.key, config=None, deadline=deadline
         )
 
     def sessions(self) -> list[psutil.Process]:
@@ -84,7 +84,7 @@ def make_key(path: Path, kind: str = "ed25519", *, passphrase: str = "") -> str:
 
 
 @contextmanager
-def running(folder: Path, *, extra: str = "") -> Iterator[Sshd]:
+def running_sshd(folder: Path, *, extra: str = "") -> Iterator[Sshd]:
     """Run a server whose files are in `folder`; `extra` is more of sshd_config."""
     program = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if program is None:

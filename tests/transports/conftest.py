@@ -6,12 +6,12 @@ import pytest
 from ontarget.harness.transports.local import LocalTransport
 from ontarget.harness.transports.protocols import Transport
 from ontarget.harness.transports.ssh import SshTransport
-from support.sshd import Sshd, running
+from support.sshd import Sshd, running_sshd
 
 
 @pytest.fixture(scope="session")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    with running(tmp_path_factory.mktemp("sshd")) as server:
+    with running_sshd(tmp_path_factory.mktemp("sshd")) as server:
         yield server
 
 

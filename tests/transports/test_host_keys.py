@@ -19,7 +19,7 @@ TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256")
 def connect(sshd: Sshd, known_hosts: Path | None = None, host_key: str | None = None) -> SshTransport:
     known = [known_hosts] if known_hosts else []
     return SshTransport.connect(
-        "unit-7", sshd.address, host_key=host_key, identity=sshd.identity, config=None, known_hosts=known
+        "unit-7", sshd.address, host_key=host_key, identity=sshd.key, config=None, known_hosts=known
     )
 
 

@@ -15,12 +15,12 @@ from ontarget.harness.transports.address import SshAddress
 from ontarget.harness.transports.ssh import SshTransport
 from ontarget.harness.transports.ssh.connection import dial
 from ontarget.harness.transports.ssh.targets import Target, resolve
-from support.sshd import HOST, Sshd, make_key, running
+from support.sshd import HOST, Sshd, make_key, running_sshd
 
 
 @pytest.fixture
 def second_sshd(tmp_path: Path) -> Iterator[Sshd]:
-    with running(tmp_path / "second", extra="Ciphers aes256-ctr") as server:
+    with running_sshd(tmp_path / "second", extra="Ciphers aes256-ctr") as server:
         yield server
 
 
@@ -45,7 +45,7 @@ def test_the_ssh_configuration_completes_an_address(sshd: Sshd, tmp_path: Path) 
     config = tmp_path / "config"
     config.write_text(
         f"Host lab-pi\n  HostName {HOST}\n  Port {sshd.port}\n  User {sshd.user}\n"
-        f"  IdentityFile {sshd.identity}\n  UserKnownHostsFile {sshd.known_hosts}\n"
+        f"  IdentityFile {sshd.key}\n  UserKnownHostsFile {sshd.known_hosts}\n"
     )
     ssh = SshTransport.connect("unit-7", SshAddress("lab-pi"), config=config)
     assert ssh.run(["true"]).status == 0
@@ -59,8 +59,8 @@ def test_a_jump_host_is_gone_through(sshd: Sshd, second_sshd: Sshd, tmp_path: Pa
     config = tmp_path / "config"
     jump = f"{sshd.user}@jump"
     config.write_text(
-        f"Host jump\n  HostName {HOST}\n  Port {sshd.port}\n  IdentityFile {sshd.identity}\n"
-        f"Host behind\n  HostName {HOST}\n  Port {second_sshd.port}\n  IdentityFile {second_sshd.identity}\n"
+        f"Host jump\n  HostName {HOST}\n  Port {sshd.port}\n  IdentityFile {sshd.key}\n"
+        f"Host behind\n  HostName {HOST}\n  Port {second_sshd.port}\n  IdentityFile {second_sshd.key}\n"
         + (f"  ProxyJump {jump}\n" if told_by == "configuration" else "")
     )
     ssh = SshTransport.connect(

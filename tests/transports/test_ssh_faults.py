@@ -18,7 +18,7 @@ from ontarget.harness.errors import (
 )
 from ontarget.harness.transports.address import SshAddress
 from ontarget.harness.transports.ssh import SshTransport
-from support.sshd import HOST, Sshd, free_port, make_key, running
+from support.sshd import HOST, Sshd, free_port, make_key, running_sshd
 from support.waiting import eventually
 
 MEBIBYTE = 1 << 20
@@ -27,7 +27,7 @@ MEBIBYTE = 1 << 20
 @pytest.fixture
 def own_sshd(tmp_path: Path) -> Iterator[Sshd]:
     """A server that the test may break."""
-    with running(tmp_path / "sshd") as server:
+    with running_sshd(tmp_path / "sshd") as server:
         yield server
 
 

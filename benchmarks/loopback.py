@@ -1,0 +1,34 @@
+"""A device over SSH that is this machine: a real sshd on loopback."""
+
+import itertools
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from support.sshd import Sshd, running_sshd
+
+from ontarget.harness.agent.session import Fence
+from ontarget.harness.device import Device
+
+_tokens = itertools.count(1)
+
+
+@contextmanager
+def server() -> Iterator[Sshd]:
+    """An sshd with keys of its own."""
+    with tempfile.TemporaryDirectory() as folder, running_sshd(Path(folder)) as sshd:
+        yield sshd
+
+
+@contextmanager
+def device(sshd: Sshd) -> Iterator[Device]:
+    """The device behind it, with its agent started."""
+    transport = sshd.connect("loopback")
+    opened = Device.open(
+        transport, name="loopback", model="loopback", kind="board", fence=Fence("benchmark", next(_tokens))
+    )
+    try:
+        yield opened
+    finally:
+        opened.close()
