@@ -23,7 +23,7 @@ import pytest
 class Look:
     def pytest_sessionfinish(self):
         ours = [name for name in sys.modules if name.split(".")[0] in ("suites", "harness", "fixtures", "main")]
-        print("LOOK", json.dumps({"path": sys.path, "shadows": ours}))
+        print("\\nLOOK", json.dumps({"path": sys.path, "shadows": ours}))
 
 sys.exit(pytest.main(sys.argv[1:], plugins=[Look()]))
 """
