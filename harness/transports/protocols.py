@@ -105,3 +105,17 @@ class Console(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Reconnects(Protocol):
+    """A transport whose connection may be lost, and made anew by who says so."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the connection stands, as far as is known."""
+        ...
+
+    def reconnect(self) -> None:
+        """Give the connection up and make a new one. Raises DeviceUnreachable, DeadlineExceeded."""
+        ...

@@ -1,0 +1,116 @@
+"""What a device was doing while it was measured: clocks, heat, load. Every fact is optional: few devices tell all."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+_CPU: Final = "/sys/devices/system/cpu/cpu{}/cpufreq/"
+_ZONE: Final = "/sys/class/thermal/thermal_zone{}/"
+_LOADAVG: Final = "/proc/loadavg"
+_CPUINFO: Final = "/proc/cpuinfo"
+# Raspberry Pi firmware: bits 0 to 3 are under-voltage, capped clock, throttled, soft temperature limit, as of now.
+_RASPBERRY_PI: Final = "/sys/devices/platform/soc/soc:firmware/get_throttled"
+_RASPBERRY_PI_NOW: Final = 0xF
+# x86: how often the package was too hot, since the start.
+_X86_THROTTLED: Final = "/sys/devices/system/cpu/cpu0/thermal_throttle/package_throttle_count"
+_ZONES_MOST: Final = 16
+_CORES_MOST: Final = 64
+# Names of the zones that are the processor's own, where there are others too (battery, radio, disk).
+_OF_THE_CPU: Final = re.compile(r"cpu|soc|pkg|core|big|little|tsens", re.IGNORECASE)
+_PLAUSIBLE_C: Final = (-40.0, 150.0)
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """A moment on a device.
+
+    `cpu_mhz` is the clock of the fastest core (an idle core's says little), `governor` the frequency governors, joined
+    by commas, `temperature_c` that of the hottest zone of the processor, `load` the running tasks of the last minute,
+    `throttled` whether the device held itself back just now or since the moment before, `throttle_count` how often it
+    did since it was started.
+    """
+
+    cpu_mhz: float | None = None
+    governor: str | None = None
+    temperature_c: float | None = None
+    load: float | None = None
+    throttled: bool | None = None
+    throttle_count: int | None = None
+
+
+def paths(cores: int) -> list[str]:
+    """All files that may tell something on a device of so many cores."""
+    found = [_LOADAVG, _CPUINFO, _RASPBERRY_PI, _X86_THROTTLED]
+    for core in range(min(cores, _CORES_MOST)):
+        found += [_CPU.format(core) + "scaling_cur_freq", _CPU.format(core) + "scaling_governor"]
+    for zone in range(_ZONES_MOST):
+        found += [_ZONE.format(zone) + "type", _ZONE.format(zone) + "temp"]
+    return found
+
+
+def parse(files: Mapping[str, bytes | None], earlier: Conditions | None = None) -> Conditions:
+    """Read what the files hold (None or absent: there is no such file); `earlier` is the moment before."""
+    texts = {path: data.decode("utf-8", "replace").strip() for path, data in files.items() if data is not None}
+    count = _integer(texts.get(_X86_THROTTLED))
+    return Conditions(
+        cpu_mhz=_cpu_mhz(texts),
+        governor=_governor(texts),
+        temperature_c=_temperature(texts),
+        load=_number(texts.get(_LOADAVG, "").split(" ")[0]),
+        throttled=_throttled(texts, count, earlier),
+        throttle_count=count,
+    )
+
+
+def _cpu_mhz(texts: Mapping[str, str]) -> float | None:
+    kilohertz = [_number(text) for path, text in texts.items() if path.endswith("/scaling_cur_freq")]
+    found = [value / 1000 for value in kilohertz if value is not None]
+    if not found:
+        matches = re.findall(r"^cpu MHz\s*:\s*(\S+)", texts.get(_CPUINFO, ""), re.MULTILINE)
+        found = [value for value in map(_number, matches) if value is not None]
+    return max(found, default=None)
+
+
+def _governor(texts: Mapping[str, str]) -> str | None:
+    found = {text for path, text in texts.items() if path.endswith("/scaling_governor") and text}
+    return ",".join(sorted(found)) or None
+
+
+def _temperature(texts: Mapping[str, str]) -> float | None:
+    own: list[float] = []
+    other: list[float] = []
+    for zone in range(_ZONES_MOST):
+        millidegrees = _number(texts.get(_ZONE.format(zone) + "temp"))
+        if millidegrees is None:
+            continue
+        degrees = millidegrees / 1000
+        if _PLAUSIBLE_C[0] < degrees < _PLAUSIBLE_C[1]:
+            kind = texts.get(_ZONE.format(zone) + "type", "")
+            (own if _OF_THE_CPU.search(kind) else other).append(degrees)
+    return max(own or other, default=None)
+
+
+def _throttled(texts: Mapping[str, str], count: int | None, earlier: Conditions | None) -> bool | None:
+    flags = _integer(texts.get(_RASPBERRY_PI), 16)
+    if flags is not None:
+        return bool(flags & _RASPBERRY_PI_NOW)
+    if count is None or earlier is None or earlier.throttle_count is None:
+        return None
+    return count > earlier.throttle_count
+
+
+def _number(text: str | None) -> float | None:
+    if text is None or not re.fullmatch(r"-?[0-9]{1,12}(\.[0-9]{1,12})?", text, re.ASCII):
+        return None
+    return float(text)
+
+
+def _integer(text: str | None, base: int = 10) -> int | None:
+    pattern = r"(0x)?[0-9a-fA-F]{1,16}" if base == 16 else r"[0-9]{1,18}"
+    return int(text, base) if text is not None and re.fullmatch(pattern, text, re.ASCII) else None
+
+
+def present(files: Sequence[str], contents: Sequence[bytes | None]) -> list[str]:
+    """Which of the files there are: only those are worth reading again."""
+    return [path for path, data in zip(files, contents, strict=True) if data is not None]

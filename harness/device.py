@@ -1,0 +1,203 @@
+"""One device: what it is, its agent, and builds of the library on it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Self
+
+from ontarget.harness import conditions as conditions_of
+from ontarget.harness import probe
+from ontarget.harness.abi import Abi
+from ontarget.harness.agent.process import Process
+from ontarget.harness.agent.session import AgentSession, Fence
+from ontarget.harness.builds import Build
+from ontarget.harness.conditions import Conditions
+from ontarget.harness.deploy import DeployedFiles, Progress, deploy
+from ontarget.harness.digests import DigestCache
+from ontarget.harness.errors import MissingDependency, UntimedDevice
+from ontarget.harness.probe import Capabilities
+from ontarget.harness.transports.protocols import Console, Reconnects, Transport
+
+# A board whose clock counts instructions takes several real seconds for one of its own.
+_COUNTED_SLOWNESS: Final = 20.0
+
+
+class Clock(StrEnum):
+    """What a device's monotonic clock counts, and so what may be said of a timing there."""
+
+    TIME = "time"
+    INSTRUCTIONS = "instructions"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """What a device is. `kind` is local, board, virtual or phone."""
+
+    name: str
+    model: str
+    kind: str
+    abi: Abi
+    clock: Clock
+    capabilities: Capabilities
+
+
+class Device:
+    """A device with a running agent. Not thread-safe."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        session: AgentSession,
+        info: DeviceInfo,
+        fence: Fence,
+        console: Console | None,
+        quiet: Callable[[], AbstractContextManager[None]],
+        digests: DigestCache | None = None,
+    ) -> None:
+        self.info = info
+        self.session = session
+        self.console = console
+        self.quiet = quiet
+        self._transport = transport
+        self._fence = fence
+        self._digests = digests or DigestCache()
+        self._in_use: set[str] = set()
+        self._condition_paths: list[str] | None = None
+        self._last_conditions: Conditions | None = None
+
+    @classmethod
+    def open(
+        cls,
+        transport: Transport,
+        *,
+        name: str,
+        model: str | None = None,
+        kind: str,
+        fence: Fence,
+        clock: Clock | None = None,
+        console: Console | None = None,
+        quiet: Callable[[], AbstractContextManager[None]] = nullcontext,
+        root: str | None = None,
+        digests: DigestCache | None = None,
+    ) -> Self:
+        """Start the agent and find out what the device is; from here on the device owns the transport and console.
+
+        `model` None: what the device says of itself. `clock` None: time, unless the device says that it is an emulator.
+        `quiet` makes a context in which nothing else on the same host disturbs. `root`: where on the device ontarget
+        keeps its files, None for the agent's choice.
+
+        Raises AgentError, Fenced, and what the transport raises.
+        """
+        session = AgentSession.start(transport, device=name, root=root, fence=fence)
+        try:
+            wanted = probe.paths(session.hello.cores)
+            files = dict(zip(wanted, session.read_files(wanted), strict=True))
+            capabilities = probe.parse(files)
+            abi = session.hello.abi
+            found = probe.model_of(capabilities, kind=kind, abi=abi, has_tree=probe.has_tree(files))
+            clock = clock or (Clock.NONE if capabilities.emulated else Clock.TIME)
+            info = DeviceInfo(name, model or found, kind, abi, clock, capabilities)
+        except BaseException:
+            session.close()
+            raise
+        _pace(session, clock)
+        return cls(transport, session, info, fence, console, quiet, digests)
+
+    def deploy(self, build: Build, *, progress: Progress | None = None) -> "DeployedBuild":
+        """Bring the build's files to the device, as far as it lacks them.
+
+        Raises MissingFile and WrongAbi for a build without the device's ABI, DeployFailed, DeviceFull.
+        """
+        bundle = build.bundle(self.info.abi, device=self.info.name)
+        keep = tuple(self._in_use)
+        if progress is None:
+            files = deploy(self.session, bundle, cache=self._digests, keep=keep)
+        else:
+            files = deploy(self.session, bundle, cache=self._digests, keep=keep, progress=progress)
+        self._in_use.update(files.digests)
+        return DeployedBuild(build.label, self, files, bundle.toolchain, bundle.elsewhere)
+
+    def require_timing(self) -> None:
+        """Raise UntimedDevice if the clock means nothing."""
+        if self.info.clock is Clock.NONE:
+            raise UntimedDevice(
+                "expected a device whose clock means something, found an emulator that runs freely: its timings spread "
+                "several-fold. Give a virtual board that counts instructions (`ontarget board up`), or a real device",
+                device=self.info.name,
+            )
+
+    def conditions(self) -> Conditions:
+        """What the device is doing now, in one round trip. Raises what the transport raises."""
+        first = self._condition_paths is None
+        wanted = (
+            conditions_of.paths(self.session.hello.cores) if self._condition_paths is None else self._condition_paths
+        )
+        contents = self.session.read_files(wanted)
+        if first:
+            self._condition_paths = conditions_of.present(wanted, contents)
+        found = conditions_of.parse(dict(zip(wanted, contents, strict=True)), self._last_conditions)
+        self._last_conditions = found
+        return found
+
+    def restart_agent(self) -> None:
+        """End the agent with all its processes and start a fresh one, over a new connection if the old one is lost.
+
+        Raises AgentError, Fenced, and what the transport raises.
+        """
+        self.session.close()
+        if isinstance(self._transport, Reconnects) and not self._transport.alive:
+            self._transport.reconnect()
+        self.session = AgentSession.start(
+            self._transport, device=self.info.name, root=self.session.root, fence=self._fence, abi=self.info.abi
+        )
+        _pace(self.session, self.info.clock)
+
+    def close(self) -> None:
+        """End the agent, the console and the connection. Never raises; may be called twice."""
+        self.session.close()
+        if self.console is not None:
+            self.console.close()
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+@dataclass(frozen=True)
+class DeployedBuild:
+    """A build on a device. `toolchain` is what made the library, "" where it does not say."""
+
+    label: str
+    device: Device
+    files: DeployedFiles
+    toolchain: str
+    elsewhere: tuple[str, ...] = ()
+
+    def launch(self, *, cores: Sequence[int] = (), environment: Mapping[str, str] | None = None) -> Process:
+        """Start a fresh process with the library loaded, pinned to `cores` if any are named.
+
+        Raises MissingDependency, WrongAbi, and what the library's own initialisation ends in.
+        """
+        try:
+            return self.device.session.spawn(
+                self.files.library,
+                dependencies=self.files.dependencies,
+                environment=dict(environment or {}),
+                cores=cores,
+                label=self.label,
+            )
+        except MissingDependency as error:
+            raise MissingDependency(
+                f"{error}. Not found beside the library on the host: {', '.join(self.elsewhere) or 'nothing'}",
+                device=self.device.info.name,
+            ) from error
+
+
+def _pace(session: AgentSession, clock: Clock) -> None:
+    if clock is Clock.INSTRUCTIONS:
+        session.slowness = _COUNTED_SLOWNESS
