@@ -6,12 +6,27 @@ from typing import Any
 
 import numpy as np
 
+from ontarget.harness.abi import Abi
+from ontarget.harness.agent.prototypes import Parameter, Pointer, Scalar
+from ontarget.harness.errors import BadPrototype
+
+CELL_SIZE = 8
+CELL_KINDS = {
+    "pointer": "u8",
+    "int32": "i4",
+    "uint32": "u4",
+    "int64": "i8",
+    "uint64": "u8",
+    "float": "f4",
+    "double": "f8",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Buffer:
     """Memory in one process on the device; `shape` and `dtype` are those of the array that `Process.read` returns.
 
-    As an argument it passes its address, to any pointer parameter.
+    As an argument it passes its address, to any pointer parameter. `label` is that of its process.
     """
 
     identity: int
@@ -19,15 +34,18 @@ class Buffer:
     dtype: np.dtype[Any]
     name: str | None
     label: str
+    is_cell: bool = False
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Bytes of the array that `Process.read` returns."""
         return prod(self.shape) * self.dtype.itemsize
 
     @property
     def value(self) -> "Loaded":
-        """As an argument: the pointer or integer that the buffer holds when the call runs, without waiting for it."""
+        """As an argument: the pointer or number that the cell holds when the call runs, without waiting for it."""
+        if not self.is_cell:
+            raise BadPrototype(f"buffer {self.name or self.identity} is no cell: only what a cell holds can be passed on")
         return Loaded(self)
 
 
@@ -36,3 +54,27 @@ class Loaded:
     """The content of a cell as an argument."""
 
     buffer: Buffer
+
+
+def check_dtype(parameter: Parameter, dtype: np.dtype[Any], abi: Abi) -> None:
+    """Raise BadPrototype unless elements of `dtype` are what the pointer parameter points to."""
+    from ontarget.harness.agent.layout import integer  # it needs this module's classes
+
+    if not isinstance(parameter.type, Pointer):
+        raise BadPrototype(f"{parameter.name} is `{parameter.type}`, and was given an array, which only a pointer takes")
+    pointee = parameter.type.to
+    if not isinstance(pointee, Scalar) or pointee is Scalar.VOID:
+        return
+    whole = integer(pointee, abi)
+    if whole is None:
+        fits = dtype == (np.dtype("<f4") if pointee is Scalar.FLOAT else np.dtype("<f8"))
+    elif dtype.itemsize != whole.size:
+        fits = False
+    elif pointee is Scalar.CHAR:
+        fits = True
+    else:
+        # Half-precision floats travel as 16-bit integers: C before C23 has no name for them.
+        half = dtype.kind in "fV" and pointee is Scalar.USHORT
+        fits = half or dtype.kind == ("i" if whole.signed else "u") or (dtype.kind == "b" and not whole.signed)
+    if not fits:
+        raise BadPrototype(f"{parameter.name} points to `{pointee}`, and was given elements of {dtype}")

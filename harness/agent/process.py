@@ -7,20 +7,30 @@
     process.read(y)
 """
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ontarget.harness.abi import Abi
-from ontarget.harness.agent.buffers import Buffer, Loaded
+from ontarget.harness.agent.buffers import CELL_KINDS, CELL_SIZE, Buffer, Loaded, check_dtype
+from ontarget.harness.agent.calls import encode_call, result_bits
+from ontarget.harness.agent.conversation import Answer, Conversation
+from ontarget.harness.agent.frames import Op, text
+from ontarget.harness.agent.layout import result
+from ontarget.harness.agent.prototypes import Pointer, Prototype, parse
+from ontarget.harness.errors import BadPrototype, Crashed, Exited, OntargetError, Skipped, TimedOut
 
 if TYPE_CHECKING:
     from ontarget.harness.agent.session import AgentSession
 
 __all__ = ["Bound", "Buffer", "Loaded", "Process"]
+
+DEADLINE: Final = 10.0  # seconds
+_MOST_MISALIGNMENT = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +43,7 @@ class Bound:
     process: "Process"
     function: str
     identity: int
+    prototype: Prototype
     buffers: Mapping[str, Buffer] = field(default_factory=dict)
 
     def naming(self, **buffers: Buffer) -> "Bound":
@@ -41,19 +52,30 @@ class Bound:
 
 
 class Process:
-    """One library in one process on one device. Not thread-safe.
+    """One library in one process on one device. Not thread-safe. Made by `AgentSession.spawn`.
 
     After a ProductError of the kinds Crashed, Exited and TimedOut the process is gone, and further calls raise Skipped.
     """
 
-    abi: Abi
-    label: str
-    device: str
-    session: "AgentSession"
+    def __init__(self, session: "AgentSession", conversation: Conversation, worker: int, label: str) -> None:
+        self.session: Final = session
+        self.abi: Abi = session.hello.abi
+        self.device: str = session.device
+        self.label: Final = label
+        self.worker: Final = worker  # its number among the session's processes
+        self._conversation = conversation
+        self._next_buffer = 1
+        self._next_call = 1
+        self._offers: dict[str, bool] = {}
+        self._failure: OntargetError | None = None  # of a pipelined request, not raised yet
+        self._end: OntargetError | None = None
+        self._closed = False
 
     def offers(self, function: str) -> bool:
         """Whether the library, or what it needs, exports `function`."""
-        raise NotImplementedError
+        if function not in self._offers:
+            self._offers[function] = self._ask(Op.OFFERS, text(function), what=f"looking up {function}") != b"\0"
+        return self._offers[function]
 
     def buffer(
         self,
@@ -66,13 +88,50 @@ class Process:
     ) -> Buffer:
         """Private, writable memory: a copy of the array, or zeros of the shape and `dtype`.
 
-        It starts at a multiple of 64 bytes plus `misalignment`; `padding` zero bytes more may be touched after its end.
+        It starts at a multiple of 64 bytes plus `misalignment` (below 4096); `padding` zero bytes more may be touched
+        after its end.
         """
-        raise NotImplementedError
+        if isinstance(array_or_shape, np.ndarray):
+            array = np.ascontiguousarray(array_or_shape, dtype=dtype).reshape(array_or_shape.shape)
+            array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+            blob = self.session.blob(array)
+            return self._make(array.shape, array.dtype, blob, array.nbytes, name, padding, misalignment)
+        if dtype is None:
+            raise BadPrototype("a buffer of zeros needs a dtype")
+        shape = array_or_shape if isinstance(array_or_shape, tuple) else (array_or_shape,)
+        kind = np.dtype(dtype).newbyteorder("<")
+        size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
+        return self._make(shape, kind, 0, size, name, padding, misalignment)
+
+    def _make(
+        self,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        blob: int,
+        size: int,
+        name: str | None,
+        padding: int = 0,
+        misalignment: int = 0,
+        is_cell: bool = False,
+    ) -> Buffer:
+        if dtype.hasobject:
+            raise BadPrototype(f"an array of {dtype} can't be sent to a device: its elements are Python objects")
+        if not 0 <= misalignment < _MOST_MISALIGNMENT or padding < 0 or size < 0:
+            raise BadPrototype(f"expected 0 <= misalignment < {_MOST_MISALIGNMENT}, padding and shape of at least 0")
+        buffer = Buffer(self._next_buffer, shape, dtype, name, self.label, is_cell)
+        self._next_buffer += 1
+        request = struct.pack("<IIQII", buffer.identity, blob, size, padding, misalignment)
+        self._send(Op.BUFFER, request, what=f"making buffer {name or buffer.identity}")
+        return buffer
 
     def cell(self, kind: str = "pointer") -> Buffer:
-        """8 zero bytes that a function writes a pointer or integer to (`T **out`), for later calls to pass on."""
-        raise NotImplementedError
+        """8 zero bytes that a function writes a pointer or number to (`T **out`), for later calls to pass on.
+
+        `kind`, one of pointer, int32, uint32, int64, uint64, float, double, says what `Process.read` makes of it.
+        """
+        if kind not in CELL_KINDS:
+            raise BadPrototype(f"expected a cell of one of {', '.join(CELL_KINDS)}, found {kind!r}")
+        return self._make((), np.dtype(CELL_KINDS[kind]), 0, CELL_SIZE, None, is_cell=True)
 
     def bind(self, prototypes: str, function: str, *args: Any, returns: int | None = None) -> Bound:
         """Prepare a call of `function`, declared in the C text `prototypes`.
@@ -81,50 +140,153 @@ class Process:
         buffer with its content). `returns` is the integer that the function has to return. Not waited for, so that a
         missing function raises MissingSymbol at the next waiting call. Raises BadPrototype, UnsupportedPrototype.
         """
-        raise NotImplementedError
+        prototype, request, buffers = self._prepare(prototypes, function, args, returns)
+        bound = Bound(self, function, self._next_call, prototype, buffers)
+        self._next_call += 1
+        self._send(Op.BIND, struct.pack("<I", bound.identity) + request, what=function)
+        return bound
 
     def send(
-        self, prototypes: str, function: str, *args: Any, returns: int | None = None, deadline: float = 10.0
+        self, prototypes: str, function: str, *args: Any, returns: int | None = None, deadline: float = DEADLINE
     ) -> None:
         """Call without waiting; what goes wrong is raised by the next waiting call. Arguments as for `bind`."""
-        raise NotImplementedError
+        prototype, request, _ = self._prepare(prototypes, function, args, returns)
+        self._send(Op.CALL, request, what=function, deadline=deadline, signed_bits=result_bits(prototype, self.abi))
 
     def call(
-        self, prototypes: str, function: str, *args: Any, returns: int | None = None, deadline: float = 10.0
+        self, prototypes: str, function: str, *args: Any, returns: int | None = None, deadline: float = DEADLINE
     ) -> int | float | None:
         """Call and return what the function returns (a pointer as an integer).
 
         Raises Crashed, OutOfMemory, Exited, TimedOut (after `deadline` seconds on the device), UnexpectedReturn,
         Skipped (an earlier pipelined call failed), MissingSymbol.
         """
-        raise NotImplementedError
+        prototype, request, _ = self._prepare(prototypes, function, args, returns)
+        bits = result_bits(prototype, self.abi)
+        return self._result(prototype, self._ask(Op.CALL, request, what=function, deadline=deadline, signed_bits=bits))
 
-    def run(self, bound: Bound, *, deadline: float = 10.0) -> int | float | None:
+    def run(self, bound: Bound, *, deadline: float = DEADLINE) -> int | float | None:
         """Run a bound call once. Returns and raises as `call`."""
-        raise NotImplementedError
+        answer = self._ask_bound(Op.RUN, bound, b"", deadline)
+        return self._result(bound.prototype, answer)
 
     def time(
-        self, bound: Bound, *, samples: int, calls_per_sample: int = 1, warmup_calls: int = 0, deadline: float = 10.0
+        self,
+        bound: Bound,
+        *,
+        samples: int,
+        calls_per_sample: int = 1,
+        warmup_calls: int = 0,
+        deadline: float = DEADLINE,
     ) -> NDArray[np.int64]:
-        """Nanoseconds of each sample of `calls_per_sample` calls, by the device's monotonic clock; shape [samples]."""
-        raise NotImplementedError
+        """Nanoseconds of each sample of `calls_per_sample` calls, by the device's monotonic clock; shape [samples].
+
+        `deadline` holds for all of it. Raises as `call`.
+        """
+        if samples < 0 or calls_per_sample < 1 or warmup_calls < 0:
+            raise ValueError("expected samples >= 0, calls_per_sample >= 1, warmup_calls >= 0")
+        answer = self._ask_bound(Op.TIME, bound, struct.pack("<III", warmup_calls, samples, calls_per_sample), deadline)
+        return np.frombuffer(answer, "<i8").astype(np.int64)
 
     def read(self, buffer: Buffer) -> NDArray[Any]:
         """A copy of the buffer's content. Raises what earlier pipelined calls ended in."""
-        raise NotImplementedError
+        self._own(buffer.label, buffer.name or "buffer")
+        answer = self._ask(Op.READ, struct.pack("<I", buffer.identity), what=f"reading {buffer.name or 'a buffer'}")
+        return np.frombuffer(answer[: buffer.size], buffer.dtype).reshape(buffer.shape).copy()
 
     def reset(self, buffer: Buffer) -> None:
         """Give the buffer its initial content again. Not waited for."""
-        raise NotImplementedError
+        self._send(Op.RESET, struct.pack("<I", buffer.identity), what=f"resetting {buffer.name or 'a buffer'}")
 
     def flush(self) -> None:
         """Wait for all that was sent; raise what went wrong first."""
-        raise NotImplementedError
+        self._ask(Op.MEMORY, b"", what="waiting for earlier calls")
 
     def memory(self) -> int:
         """Peak resident memory of the process so far, in bytes."""
-        raise NotImplementedError
+        return int(struct.unpack("<Q", self._ask(Op.MEMORY, b"", what="reading peak memory"))[0])
 
     def close(self) -> None:
         """End the process. Never raises; may be called twice."""
-        raise NotImplementedError
+        if not self._closed:
+            self._closed = True
+            self.session.end_process(self)
+
+    def fail(self, error: OntargetError) -> NoReturn:
+        """Raise what a request of this process ended in; the process can be used again if it lives."""
+        if isinstance(error, Crashed | Exited | TimedOut):
+            self._end = error
+        elif self._end is None:
+            self._conversation.send(
+                Op.RESUME, what="going on", worker=self.worker, label=self.label, listener=lambda _: None
+            )
+        raise error
+
+    def _own(self, label: str, what: str) -> None:
+        if label != self.label:
+            raise BadPrototype(f"{what} is of process {label}, and can't be used in process {self.label}")
+
+    def _prepare(
+        self, prototypes: str, function: str, args: tuple[Any, ...], returns: int | None
+    ) -> tuple[Prototype, bytes, dict[str, Buffer]]:
+        prototype = parse(prototypes, function)
+        buffers = {}
+        arguments = list(args)
+        for index, (parameter, argument) in enumerate(zip(prototype.parameters, args, strict=False)):
+            given = argument.buffer if isinstance(argument, Loaded) else argument
+            if isinstance(given, Buffer):
+                self._own(given.label, f"{function}: {parameter.name}")
+            if isinstance(argument, np.ndarray):
+                check_dtype(parameter, argument.dtype, self.abi)
+                arguments[index] = argument = self.buffer(argument, name=parameter.name)
+            elif isinstance(argument, Buffer) and isinstance(parameter.type, Pointer) and not argument.is_cell:
+                check_dtype(parameter, argument.dtype, self.abi)
+            if isinstance(argument, Buffer):
+                buffers[parameter.name] = argument
+        return prototype, encode_call(prototype, arguments, self.abi, returns), buffers
+
+    def _result(self, prototype: Prototype, answer: bytes) -> int | float | None:
+        return result(prototype, struct.unpack("<Q", answer)[0], self.abi)
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            self.fail(failure)
+        if self._closed or self._end is not None:
+            why = f"it ended: {self._end}" if self._end else "it was closed"
+            raise Skipped(f"nothing more runs in process {self.label}: {why}", device=self.device)
+
+    def _send(self, op: Op, request: bytes, *, what: str, deadline: float = 0.0, signed_bits: int = 0) -> None:
+        self._check()
+        self._conversation.send(
+            op,
+            request,
+            what=what,
+            worker=self.worker,
+            label=self.label,
+            deadline=deadline,
+            signed_bits=signed_bits,
+            listener=self._note,
+        )
+
+    def _note(self, answer: Answer) -> None:
+        self._failure = self._failure or answer.error()
+
+    def _ask(self, op: Op, request: bytes, *, what: str, deadline: float = DEADLINE, signed_bits: int = 0) -> bytes:
+        self._check()
+        number = self._conversation.send(
+            op, request, what=what, worker=self.worker, label=self.label, deadline=deadline, signed_bits=signed_bits
+        )
+        answer = self._conversation.wait(number)
+        failure, self._failure = self._failure or answer.error(), None
+        if failure is not None:
+            self.fail(failure)
+        return answer.payload
+
+    def _ask_bound(self, op: Op, bound: Bound, request: bytes, deadline: float) -> bytes:
+        self._own(bound.process.label, bound.function)
+        if bound.process is not self:
+            raise BadPrototype(f"{bound.function} was bound in an earlier process {bound.process.label}")
+        bits = result_bits(bound.prototype, self.abi)
+        request = struct.pack("<I", bound.identity) + request
+        return self._ask(op, request, what=bound.function, deadline=deadline, signed_bits=bits)

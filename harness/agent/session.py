@@ -1,15 +1,28 @@
 """The client's end of the agent: one agent process on one device, for one client."""
 
+import hashlib
+import logging
+import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ontarget.harness.abi import Abi
+from ontarget.harness.agent import build, files, probe
+from ontarget.harness.agent.blobs import Blobs
+from ontarget.harness.agent.calls import result_bits
+from ontarget.harness.agent.conversation import Answer, Conversation
+from ontarget.harness.agent.failures import error_for
+from ontarget.harness.agent.frames import VERSION, Op, PayloadReader, Status, text, texts
 from ontarget.harness.agent.process import Bound, Process
+from ontarget.harness.errors import AgentError, Fenced, OntargetError, WrongAbi
 from ontarget.harness.transports.protocols import Transport
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,8 +49,9 @@ class AgentHello:
 class DuetPlan:
     """How two calls take turns.
 
-    `bursts` per side, each of `samples_per_burst` samples of `calls_per_sample` calls after `discard` calls that are not
-    recorded; before the first burst each side makes `warmup_calls`. `first` (0 or 1) starts. `deadline`: seconds, whole.
+    `bursts` per side, each of `samples_per_burst` samples of `calls_per_sample` calls after `discard` calls that are
+    not recorded; before the first burst each side makes `warmup_calls`. `first` (0 or 1) starts. `deadline`: seconds
+    for the whole.
     """
 
     bursts: int
@@ -56,11 +70,14 @@ class AgentSession:
     factor the device's clock may lag behind the host's (a board that counts instructions).
     """
 
-    hello: AgentHello
-    device: str
-    root: str
-    grace: float = 30.0
-    slowness: float = 1.0
+    def __init__(self, conversation: Conversation, hello: AgentHello, device: str, root: str) -> None:
+        self.hello: Final = hello
+        self.device: Final = device
+        self.root: Final = root
+        self._conversation = conversation
+        self._blobs = Blobs(conversation)
+        self._processes: dict[int, Process] = {}
+        self._last_worker = 0
 
     @classmethod
     def start(
@@ -70,15 +87,61 @@ class AgentSession:
 
         `root` and `abi` are found out on the device if None. Raises AgentError, Fenced, and what the transport raises.
         """
-        raise NotImplementedError
+        done = transport.run(["sh", "-c", probe.SCRIPT, "sh", root or ""])
+        if done.status != 0:
+            said = (done.stderr or done.stdout).decode("utf-8", "replace").strip()
+            raise AgentError(f"expected a POSIX shell on the device; sh ended with {done.status}: {said}", device=device)
+        probed = probe.parse(done.stdout.decode("utf-8", "replace"))
+        abi = abi or probed.abi
+        if abi is None:
+            known = ", ".join(Abi)
+            raise AgentError(f"expected a device with one of the ABIs {known}; it says: {probed.said}", device=device)
+        program = build.program_for(abi)
+        digest = hashlib.sha256(program.read_bytes()).hexdigest()
+        path = str(PurePosixPath(probed.root) / "agent" / digest / build.PROGRAM)
+        if digest not in probed.agents:
+            _log.info("putting the agent on %s", device)
+            transport.put(program, path, executable=True)
+
+        def why_ended() -> OntargetError | None:
+            """A newer agent ends an older one without a word, so look who holds the device."""
+            found = transport.run(["cat", f"{probed.root}/fence"]).stdout.decode("utf-8", "replace").split("\n")
+            if len(found) < 2 or (found[0], found[1]) == (fence.store, str(fence.token)):
+                return None
+            message = f"the device was taken with token {found[1]} of store {found[0]} (ours: {fence}); reserve it again"
+            return Fenced(message, device=device)
+
+        conversation = Conversation(transport.open([path, "serve", probed.root]), device, why_ended)
+        try:
+            hello = _greet(conversation, fence, abi, digest)
+        except BaseException:  # whatever it is, nobody else would close the channel
+            conversation.close()
+            raise
+        return cls(conversation, hello, device, probed.root)
+
+    @property
+    def grace(self) -> float:
+        return self._conversation.grace
+
+    @grace.setter
+    def grace(self, seconds: float) -> None:
+        self._conversation.grace = seconds
+
+    @property
+    def slowness(self) -> float:
+        return self._conversation.slowness
+
+    @slowness.setter
+    def slowness(self, factor: float) -> None:
+        self._conversation.slowness = factor
 
     def path_of(self, digest: str, name: str) -> str:
         """Where a stored file is on the device."""
-        raise NotImplementedError
+        return str(PurePosixPath(self.root) / digest / name)
 
     def stat_file(self, digest: str, name: str) -> int | None:
         """Bytes of a stored file, None if it is not there whole; marks it as used."""
-        raise NotImplementedError
+        return files.stat_file(self._conversation, digest, name)
 
     def store_file(
         self, local: Path, digest: str, name: str, progress: Callable[[int], None] | None = None
@@ -87,19 +150,23 @@ class AgentSession:
 
         Raises DeployFailed (other content than `digest` says), DeviceFull, MissingFile.
         """
-        raise NotImplementedError
+        files.store_file(self._conversation, local, digest, name, progress)
 
     def sweep(self, *, max_age: float, max_bytes: int, keep: Sequence[str]) -> list[str]:
         """Remove digests unused for `max_age` seconds, then the least recently used above `max_bytes`; return them."""
-        raise NotImplementedError
+        return files.sweep(self._conversation, max_age=max_age, max_bytes=max_bytes, keep=keep)
 
     def read_file(self, path: str, most: int = 65536) -> bytes | None:
-        """Content of any file that the agent may read, up to `most` bytes; None if there is none."""
-        raise NotImplementedError
+        """Content of any file that the agent may read, up to `most` bytes (at most 1 MiB); None if there is none."""
+        return files.read_files(self._conversation, [path], most)[0]
 
     def read_files(self, paths: Sequence[str]) -> list[bytes | None]:
-        """Content of several files, in one round trip."""
-        raise NotImplementedError
+        """Content of several files, up to 64 KiB each, in one round trip."""
+        return files.read_files(self._conversation, paths, 65536)
+
+    def blob(self, array: NDArray[Any]) -> int:
+        """The number of shared memory on the device with the content of a contiguous array, for `Process.buffer`."""
+        return self._blobs.put(array)
 
     def spawn(
         self,
@@ -117,15 +184,112 @@ class AgentSession:
         `memory_limit`: bytes of address space, 0 for no limit. Raises MissingDependency, WrongAbi, MissingFile, and
         what the library's own initialisation ends in.
         """
-        raise NotImplementedError
+        self._blobs.check()
+        worker = self._free_worker()
+        process = Process(self, self._conversation, worker, label)
+        variables = [f"{name}={value}" for name, value in (environment or {}).items()]
+        wish = struct.pack(f"<QH{len(cores)}H", memory_limit, len(cores), *cores) + texts(variables)
+        failed: list[OntargetError] = []
+        self._processes[worker] = process
+        self._conversation.send(
+            Op.SPAWN,
+            wish,
+            what=f"starting process {label}",
+            worker=worker,
+            label=label,
+            listener=lambda answer: failed.extend(filter(None, [answer.error()])),
+        )
+        loading = self._conversation.send(
+            Op.LOAD,
+            text(library) + texts(dependencies),
+            what=f"loading {PurePosixPath(library).name}",
+            worker=worker,
+            label=label,
+            deadline=deadline,
+        )
+        answer = self._conversation.wait(loading)
+        error = failed[0] if failed else answer.error()
+        if error is not None:
+            process.close()
+            raise error
+        return process
+
+    def end_process(self, process: Process) -> None:
+        """`Process.close`, the session's part."""
+        if self._processes.get(process.worker) is not process:
+            return
+
+        def freed(_: Answer) -> None:
+            self._processes.pop(process.worker, None)
+
+        try:
+            self._conversation.send(
+                Op.END, what=f"ending process {process.label}", worker=process.worker, label=process.label, listener=freed
+            )
+            self._conversation.write()
+        except OntargetError as error:
+            # Its agent is gone, and with it the process; who needs the agent next is told.
+            _log.debug("process %s was ended with its agent: %s", process.label, error)
 
     def duet(self, first: Bound, second: Bound, plan: DuetPlan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Time two calls of two processes in turns, the idle process stopped.
 
-        Returns nanoseconds per sample, shape [bursts, samples_per_burst] each, in the order of the arguments.
+        Returns nanoseconds per sample, shape [bursts, samples_per_burst] each, in the order of the arguments. Raises as
+        `Process.call`, for the side that failed.
         """
-        raise NotImplementedError
+        sides = {bound.process.worker: bound for bound in (first, second)}
+        if len(sides) != 2 or plan.first not in (0, 1):
+            raise ValueError("a duet is of two processes, and `first` is 0 or 1")
+        for bound in sides.values():
+            bound.process.flush()
+        request = struct.pack(
+            "<HIHIIIIIIB",
+            first.process.worker,
+            first.identity,
+            second.process.worker,
+            second.identity,
+            plan.bursts,
+            plan.samples_per_burst,
+            plan.calls_per_sample,
+            plan.discard,
+            plan.warmup_calls,
+            plan.first,
+        )
+        answer = self._conversation.wait(
+            self._conversation.send(Op.DUET, request, what="a duet", deadline=plan.deadline)
+        )
+        if answer.status != Status.OK:
+            failed = sides.get(answer.worker)
+            if failed is None:
+                raise error_for(answer.status, answer.payload, answer.asked)
+            bits = result_bits(failed.prototype, self.hello.abi)
+            asked = replace(answer.asked, what=failed.function, label=failed.process.label, signed_bits=bits)
+            failed.process.fail(error_for(answer.status, answer.payload, asked))
+        samples = np.frombuffer(answer.payload, "<i8").astype(np.int64)
+        both = samples.reshape(2, plan.bursts, plan.samples_per_burst)
+        return both[0], both[1]
 
     def close(self) -> None:
         """End the agent and all that it started. Never raises; may be called twice."""
-        raise NotImplementedError
+        self._conversation.close()
+
+    def _free_worker(self) -> int:
+        for _ in range(0xFFFF):
+            self._last_worker = self._last_worker % 0xFFFF + 1
+            if self._last_worker not in self._processes:
+                return self._last_worker
+        raise AgentError("65535 processes are open; close those that are done", device=self.device)
+
+
+def _greet(conversation: Conversation, fence: Fence, abi: Abi, digest: str) -> AgentHello:
+    request = struct.pack("<H", VERSION) + text(fence.store) + struct.pack("<Q", fence.token)
+    answer = conversation.wait(conversation.send(Op.HELLO, request, what="entering the device"))
+    error = answer.error()
+    if error is not None:
+        raise error
+    _, bits, machine, uid, page, cores, resolution, _ = PayloadReader(answer.payload).take("HHHIIIII")
+    if (machine, bits) != (abi.elf.machine, abi.elf.bits):
+        raise WrongAbi(
+            f"expected an agent for {abi}, found one of {bits} bits for ELF machine {machine}", device=conversation.device
+        )
+    return AgentHello(abi, uid, page, cores, resolution, digest)

@@ -1,0 +1,66 @@
+"""Arrays that were sent to the device: kept there for the session, so that each is sent once."""
+
+import hashlib
+import struct
+from collections import OrderedDict
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ontarget.harness.agent.conversation import Answer, Conversation
+from ontarget.harness.agent.frames import Op
+from ontarget.harness.errors import OntargetError
+
+CHUNK = 1 << 18
+
+
+class Blobs:
+    """`budget`: bytes kept on the device before the least recently used are let go."""
+
+    def __init__(self, conversation: Conversation, budget: int = 256 << 20) -> None:
+        self.budget = budget
+        self._conversation = conversation
+        self._known: OrderedDict[bytes, tuple[int, int]] = OrderedDict()  # digest -> number, bytes
+        self._next = 1
+        self._held = 0
+        self._failure: OntargetError | None = None
+
+    def put(self, array: NDArray[Any]) -> int:
+        """The number of the blob with the content of a contiguous array; 0 for no bytes.
+
+        Not waited for. Raises what an earlier upload ended in, such as DeviceFull.
+        """
+        self.check()
+        if array.nbytes == 0:
+            return 0
+        content = memoryview(array.reshape(-1).view("u1")).cast("B")
+        digest = hashlib.sha256(content).digest()
+        if digest in self._known:
+            self._known.move_to_end(digest)
+            return self._known[digest][0]
+        while self._known and self._held + len(content) > self.budget:
+            _, (number, size) = self._known.popitem(last=False)
+            self._send(Op.BLOB_FREE, struct.pack("<I", number))
+            self._held -= size
+        number = self._next
+        self._next += 1
+        self._send(Op.BLOB_BEGIN, struct.pack("<IQ", number, len(content)))
+        for start in range(0, len(content), CHUNK):
+            self._send(Op.BLOB_DATA, struct.pack("<IQ", number, start) + bytes(content[start : start + CHUNK]))
+        self._known[digest] = number, len(content)
+        self._held += len(content)
+        return number
+
+    def check(self) -> None:
+        """Raise what an upload ended in; after that all content counts as unsent."""
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            self._known.clear()
+            self._held = 0
+            raise failure
+
+    def _send(self, op: Op, request: bytes) -> None:
+        self._conversation.send(op, request, what="sending an array", listener=self._note)
+
+    def _note(self, answer: Answer) -> None:
+        self._failure = self._failure or answer.error()

@@ -1,0 +1,114 @@
+"""Builds the agent on the host for a device's ABI, once for each state of its sources and compiler."""
+
+import fcntl
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from ontarget.harness.abi import Abi
+from ontarget.harness.errors import AgentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROGRAM = "ontarget-agent"
+SOURCES = Path(__file__).parent / "src"
+# Programs built elsewhere (in a wheel, or by an NDK), each as <digest of the sources>/<ABI>/ontarget-agent.
+PREBUILT = Path(__file__).parent / "prebuilt"
+
+_FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-O2", "-Wall", "-Wextra")
+_LIBRARIES = ("-ldl", "-lpthread")
+_DEADLINE = 600.0
+
+_log = logging.getLogger(__name__)
+
+
+def sources_digest() -> str:
+    """SHA-256 of the agent's sources."""
+    digest = hashlib.sha256()
+    for path in sorted(SOURCES.glob("*.[ch]")):
+        digest.update(f"{path.name}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def program_for(abi: Abi, flags: Sequence[str] = ()) -> Path:
+    """The agent for an ABI, built if need be; `flags` are added to the compiler's.
+
+    Cached by the digest of sources, compiler and flags. Raises AgentError if there is no compiler for the ABI.
+    """
+    sources = sources_digest()
+    cache = platformdirs.user_cache_path("ontarget") / "agents"
+    for folder in () if flags else (PREBUILT, cache):
+        prebuilt = folder / sources / abi / PROGRAM
+        if prebuilt.is_file():
+            return prebuilt
+    compiler, version = _compiler(abi, cache / sources / abi / PROGRAM)
+    key = hashlib.sha256("\0".join((sources, version, *compiler, *_FLAGS, *flags)).encode()).hexdigest()[:32]
+    target = cache / key / PROGRAM
+    if target.is_file():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(target.parent / "lock"):
+        if not target.is_file():
+            _compile([*compiler, *_FLAGS, *flags], target, abi)
+    return target
+
+
+def _compiler(abi: Abi, elsewhere: Path) -> tuple[list[str], str]:
+    if abi is host_abi():
+        compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("cc")
+        if compiler is not None:
+            found = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False)
+            return [compiler], found.stdout
+    if abi.zig_target is None:
+        raise AgentError(
+            f"the agent for {abi} has to be built with Android's NDK: cmake -S {SOURCES} with the NDK's toolchain file, "
+            f"-DANDROID_ABI={abi} and -DANDROID_PLATFORM=24; then copy {PROGRAM} to {elsewhere}"
+        )
+    try:
+        version = metadata.version("ziglang")
+    except metadata.PackageNotFoundError:
+        raise AgentError(
+            f"no compiler for the agent's ABI {abi}: install the extra `ontarget[cross]` (which brings ziglang), "
+            f"or build {SOURCES} with CMake and copy {PROGRAM} to {elsewhere}"
+        ) from None
+    return [sys.executable, "-m", "ziglang", "cc", "-target", abi.zig_target], version
+
+
+def host_abi() -> Abi | None:
+    """The ABI of this machine; None if ontarget does not know it."""
+    machines = {"x86_64": Abi.X86_64, "aarch64": Abi.AARCH64, "armv7l": Abi.ARMHF}
+    return machines.get(platform.machine()) if sys.platform == "linux" else None
+
+
+@contextmanager
+def _alone(lock: Path) -> "Iterator[None]":
+    """One builder at a time; the others find what it built."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _compile(command: Sequence[str], target: Path, abi: Abi) -> None:
+    _log.info("building the agent for %s (the first build for an ABI can take a minute)", abi)
+    fresh = target.with_name(f"{PROGRAM}.{os.getpid()}")
+    argv = [*command, *map(str, sorted(SOURCES.glob("*.c"))), "-o", str(fresh), *_LIBRARIES]
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False, timeout=_DEADLINE)
+    except subprocess.TimeoutExpired:
+        raise AgentError(f"building the agent for {abi} took over {_DEADLINE:g} s: {argv}") from None
+    if done.returncode != 0:
+        fresh.unlink(missing_ok=True)
+        raise AgentError(f"the agent for {abi} could not be built by {argv}:\n{done.stderr[-4000:]}")
+    fresh.rename(target)

@@ -1,0 +1,16 @@
+/* Content that workers map as their buffers' initial content: sent once, kept in shared memory. */
+#ifndef ONTARGET_BLOBS_H
+#define ONTARGET_BLOBS_H
+
+#include "bytes.h"
+#include "protocol.h"
+
+enum status blob_begin(const char *root, struct cursor *request, struct bytes *answer);
+enum status blob_data(struct cursor *request, struct bytes *answer);
+enum status blob_free(struct cursor *request);
+int blob_fd(uint32_t blob); /* -1 if there is no such blob */
+
+/* A descriptor of unnamed memory; where the kernel has none, of a file in `root` without a name. -1 with errno. */
+int unnamed_memory(const char *root);
+
+#endif
