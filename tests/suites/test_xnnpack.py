@@ -79,7 +79,7 @@ def test_a_library_without_the_function_does_not_offer_it(library: StoredBuild) 
     other = replace(library, library=library.dependencies[0], dependencies=(), label="cpuinfo")
     case = make_case(layer_of("softmax"), "f32")
     with pytest.raises(NotOffered, match="xnn_create_softmax_nc_f32"):
-        prepared(BINDING, case)(other.launch())
+        BINDING.prepare(other.launch(), case)
 
 
 def test_a_status_other_than_success_is_named(library: StoredBuild) -> None:
