@@ -18,6 +18,7 @@ _SOC_MACHINE: Final = "/sys/devices/soc0/machine"
 _DMI_PRODUCT: Final = "/sys/class/dmi/id/product_name"
 _CLOCK_MOST: Final = "/sys/devices/system/cpu/cpu{}/cpufreq/cpuinfo_max_freq"
 _CORES_MOST: Final = 64
+_READ_MOST: Final = 65536
 _EMULATOR: Final = "linux,dummy-virt"
 _ARTICLE: Final = re.compile(r"\s+Rev(ision)?\s+[0-9.]+$", re.IGNORECASE)
 _MODEL_WORD: Final = re.compile(r"\s+Model\s+(?=[A-Z]\b)")
@@ -53,7 +54,7 @@ def paths(cores: int) -> list[str]:
 def parse(files: Mapping[str, bytes | None]) -> Capabilities:
     """Read what the files hold; None or absent: there is no such file."""
     texts = {path: data.decode("utf-8", "replace") for path, data in files.items() if data is not None}
-    cpu = parse_cpuinfo(texts.get(_CPUINFO, ""))
+    cpu = parse_cpuinfo(_whole(texts.get(_CPUINFO, "")))
     compatible = [word for word in texts.get(_TREE_COMPATIBLE, "").split("\0") if word]
     tree_model = texts.get(_TREE_MODEL, "").strip("\0\n ") or cpu.model
     emulated = _EMULATOR in compatible or tree_model == _EMULATOR
@@ -91,6 +92,11 @@ def slug_of(name: str) -> str:
     """A machine's name as a word: small letters, digits, dashes."""
     short = _MODEL_WORD.sub("", _ARTICLE.sub("", name.strip()))
     return re.sub(r"[^a-z0-9]+", "-", short.lower()).strip("-")
+
+
+def _whole(cpuinfo: str) -> str:
+    """The text without a last core that was cut off, on machines of many cores."""
+    return cpuinfo if len(cpuinfo) < _READ_MOST else cpuinfo[: cpuinfo.rfind("\n\n")]
 
 
 def _soc(compatible: Sequence[str]) -> str | None:
