@@ -179,6 +179,7 @@ class Farm:
                 clock=clock,
                 console=console,
                 quiet=way.quiet,
+                root=way.root,
             )
             undo.callback(device.close)
             from ontarget.device_farm.facts import facts_of

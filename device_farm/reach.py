@@ -1,6 +1,7 @@
 """The way from a lease to its device: a transport and what goes with it, ended together."""
 
 import logging
+import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from ontarget.device_farm.boards import Board
 
 log = logging.getLogger(__name__)
+
+ROOT_VARIABLE = "ONTARGET_ROOT"
+"""Environment: where this machine, as a device, keeps ontarget's files."""
 
 
 class OwnedTransport:
@@ -87,6 +91,21 @@ class Way:
     @property
     def console_url(self) -> str | None:
         return self.board.console_url if self.board is not None else self.entry.console
+
+    @property
+    def root(self) -> str | None:
+        """Where on the device ontarget keeps its files, None for the agent's choice.
+
+        Several devices of a farm may be this machine: each has a place of its own, else one would fence the other off.
+        $ONTARGET_ROOT moves it all elsewhere.
+        """
+        if self.board is not None or not isinstance(self.entry.address, LocalAddress):
+            return None
+        base = os.environ.get(ROOT_VARIABLE)
+        if self.entry.name == self.entry.connect:
+            return base
+        base = base or ("/var/lib/ontarget" if os.geteuid() == 0 else str(Path.home() / ".cache/ontarget"))
+        return f"{base}/devices/{_slug(self.entry.name)}"
 
     def transport(self) -> OwnedTransport:
         """Connect; closing the transport also calls `ends`. Raises DeviceUnreachable, UserError."""
@@ -177,7 +196,11 @@ def board_name(entry: DeviceEntry, store_id: str, *, own_store: bool) -> str:
     """
     if own_store and isinstance(entry.address, BoardAddress):
         return entry.name.removeprefix("board:")
-    return f"{re.sub(r'[^A-Za-z0-9._-]', '-', entry.name)[:80]}@{store_id[:8]}"
+    return f"{_slug(entry.name)}@{store_id[:8]}"
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "-", name)[:80]
 
 
 def end_quietly(end: Callable[[], object], device: str) -> None:
