@@ -1,3 +1,5 @@
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,14 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("state")
 
 
+@pytest.fixture(scope="session")
+def root() -> Iterator[Path]:
+    """Where this machine keeps what it is sent as a device: other tests may use it as one, too."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # code under test runs as an unprivileged user where the agent may choose one
+        yield Path(folder)
+
+
 @pytest.fixture
-def desk(tmp_path: Path, state: Path) -> Desk:
-    return Desk(tmp_path, state)
+def desk(tmp_path: Path, state: Path, root: Path) -> Desk:
+    return Desk(tmp_path, state, {"ONTARGET_ROOT": str(root)})
