@@ -1,15 +1,16 @@
 """What a shared object's ELF file says of itself. The only module that imports pyelftools."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
-from elftools.elf.sections import NoteSection, SymbolTableSection
+from elftools.elf.sections import NoteSection, Section, SymbolTableSection
 from elftools.elf.segments import InterpSegment
 
 from ontarget.harness.abi import Abi
@@ -43,6 +44,15 @@ def read(path: Path) -> ElfFacts:
 
     Raises MissingFile, and WrongAbi for a file that is no ELF file, a damaged one, or no shared object.
     """
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise MissingFile(f"cannot read {path}: {error.strerror}") from error
+    return _read(path, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
+
+
+@lru_cache(maxsize=256)  # a run asks for each library once per device
+def _read(path: Path, *_state: int) -> ElfFacts:
     with _opened(path) as stream:
         if stream.read(4) != b"\x7fELF":
             stream.seek(0)
@@ -90,9 +100,10 @@ def _damage_told(path: Path) -> Iterator[None]:
 def _facts(path: Path, elf: ELFFile) -> ElfFacts:
     if elf["e_type"] != "ET_DYN":
         raise WrongAbi(f"{path}: expected a shared object, found an ELF file of type {elf['e_type']}")
+    sections = list(elf.iter_sections())
     soname: str | None = None
     needed: list[str] = []
-    for section in elf.iter_sections():
+    for section in sections:
         if isinstance(section, DynamicSection):
             for tag in section.iter_tags():
                 if tag.entry.d_tag == "DT_SONAME":
@@ -102,34 +113,29 @@ def _facts(path: Path, elf: ELFFile) -> ElfFacts:
     interpreter = next(
         (segment.get_interp_name() for segment in elf.iter_segments() if isinstance(segment, InterpSegment)), None
     )
+    android = _is_android(sections, interpreter, needed)
     return ElfFacts(
         path=path,
-        abis=_abis(elf, interpreter, needed),
+        abis=tuple(abi for abi in Abi if _fits(abi, elf) and android in (None, abi.android)),
         machine=f"{elf['e_machine']}, {elf.elfclass} bit, {'little' if elf.little_endian else 'big'}-endian",
         soname=soname,
         needed=tuple(needed),
         interpreter=interpreter,
-        compilers=_compilers(elf),
-        build_id=_build_id(elf),
+        compilers=_compilers(sections),
+        build_id=_build_id(sections),
     )
 
 
-def _abis(elf: ELFFile, interpreter: str | None, needed: list[str]) -> tuple[Abi, ...]:
-    if not elf.little_endian:
-        return ()
-    fitting = [abi for abi in Abi if abi.elf.machine == _machine_number(elf) and abi.elf.bits == elf.elfclass]
-    android = _is_android(elf, interpreter, needed)
-    if android is not None:
-        fitting = [abi for abi in fitting if abi.android == android]
-    return tuple(abi for abi in fitting if _float_fits(abi, elf["e_flags"]))
-
-
-def _machine_number(elf: ELFFile) -> int:
+def _fits(abi: Abi, elf: ELFFile) -> bool:
     elf.stream.seek(18)  # e_machine, at the same place in both classes
-    return int.from_bytes(elf.stream.read(2), "little")
+    machine = int.from_bytes(elf.stream.read(2), "little")
+    if not elf.little_endian or (abi.elf.machine, abi.elf.bits) != (machine, elf.elfclass):
+        return False
+    other_floats = {Abi.ARMHF: _ARM_SOFT_FLOAT, Abi.ARMEABI_V7A: _ARM_HARD_FLOAT}
+    return not elf["e_flags"] & other_floats.get(abi, 0)
 
 
-def _is_android(elf: ELFFile, interpreter: str | None, needed: list[str]) -> bool | None:
+def _is_android(sections: Sequence[Section], interpreter: str | None, needed: Sequence[str]) -> bool | None:
     """Whether the object is for Android's libc; None where nothing tells."""
     if interpreter is not None:
         return interpreter.startswith("/system/")
@@ -137,12 +143,11 @@ def _is_android(elf: ELFFile, interpreter: str | None, needed: list[str]) -> boo
         return True
     if "libc.so.6" in needed:
         return False
-    sections = {section.name for section in elf.iter_sections()}
-    if ".note.android.ident" in sections:
+    if any(section.name == ".note.android.ident" for section in sections):
         return True
     versions = (
         version.name
-        for section in elf.iter_sections()
+        for section in sections
         if isinstance(section, GNUVerNeedSection)
         for _, auxiliaries in section.iter_versions()
         for version in auxiliaries
@@ -150,24 +155,13 @@ def _is_android(elf: ELFFile, interpreter: str | None, needed: list[str]) -> boo
     return False if any(version.startswith("GLIBC_") for version in versions) else None
 
 
-def _float_fits(abi: Abi, flags: int) -> bool:
-    if abi is Abi.ARMHF:
-        return not flags & _ARM_SOFT_FLOAT
-    if abi is Abi.ARMEABI_V7A:
-        return not flags & _ARM_HARD_FLOAT
-    return True
+def _compilers(sections: Sequence[Section]) -> tuple[str, ...]:
+    texts = [section.data().decode("utf-8", "replace") for section in sections if section.name == ".comment"]
+    return tuple(sorted({word.strip() for text in texts for word in text.split("\0") if word.strip()}))
 
 
-def _compilers(elf: ELFFile) -> tuple[str, ...]:
-    section = elf.get_section_by_name(".comment")
-    if section is None:
-        return ()
-    words = section.data().decode("utf-8", "replace").split("\0")
-    return tuple(sorted({word.strip() for word in words if word.strip()}))
-
-
-def _build_id(elf: ELFFile) -> str | None:
-    for section in elf.iter_sections():
+def _build_id(sections: Sequence[Section]) -> str | None:
+    for section in sections:
         if isinstance(section, NoteSection):
             for note in section.iter_notes():
                 if note["n_type"] == "NT_GNU_BUILD_ID":
