@@ -53,9 +53,9 @@ class Lease:
         self._lost: str | None = None
         self._trouble: str | None = None
         self._ended = Event()
+        self._done = Event()
         self._pause = grant.ttl / 3 if own else min(grant.left / 3, _LONGEST_PAUSE)
-        self._keeper = Thread(target=self._keep, name=f"lease of {device.name}", daemon=True)
-        self._keeper.start()
+        Thread(target=self._keep, name=f"lease of {device.name}", daemon=True).start()
 
     @property
     def token(self) -> int:
@@ -74,11 +74,11 @@ class Lease:
         if self._lost is not None:
             raise LeaseLost(self._lost, device=self.device.name)
         if self._ended.is_set():
-            raise LeaseLost("the lease was given back: take a new one", device=self.device.name)
+            raise LeaseLost(f"the lease of {self.device.name} was given back: take a new one", device=self.device.name)
         if self._clock() > self._good_until:
             why = f": {self._trouble}" if self._trouble else ", as this process was stopped or starved for that long"
             raise LeaseLost(
-                f"the lease of {self.grant.owner} (token {self.token}) was not renewed within "
+                f"the lease of {self.grant.owner} on {self.device.name} (token {self.token}) was not renewed within "
                 f"{format_duration(self.grant.ttl)}{why}. The device may have been given to somebody else; lease again",
                 device=self.device.name,
             )
@@ -88,21 +88,16 @@ class Lease:
 
         A store that cannot be reached is logged: the device then comes back when the lease expires.
         """
-        if self._ended.is_set():
-            return
-        self._ended.set()
-        if not self._own:
-            return
-        helper = Thread(target=self._give_back, name=f"release of {self.device.name}", daemon=True)
-        helper.start()
         end = time.monotonic() + RELEASE_BOUND
         interrupted: KeyboardInterrupt | None = None
-        while helper.is_alive() and (left := end - time.monotonic()) > 0:
+        while not self._done.is_set() and (left := end - time.monotonic()) > 0:
             try:
-                helper.join(left)
+                self._ended.set()  # the keeper gives back: Ctrl-C reaches the main thread only
+                self._done.wait(left)  # not join(): interrupted, it takes the thread for ended (CPython 3.11)
             except KeyboardInterrupt as again:
                 interrupted = again  # told after the device is back
-        if helper.is_alive():
+        self._ended.set()
+        if not self._done.is_set():
             log.warning("%s: not given back within %g s; %s", self.device.name, RELEASE_BOUND, self._by_itself())
         if interrupted is not None:
             raise interrupted
@@ -125,6 +120,14 @@ class Lease:
         return f"it comes free by itself at {rfc3339(self.grant.expires)} or within {format_duration(self.grant.ttl)}"
 
     def _keep(self) -> None:
+        try:
+            if self._renew() and self._own:
+                self._give_back()
+        finally:
+            self._done.set()
+
+    def _renew(self) -> bool:
+        """Renew until the end; False if the lease was lost before."""
         pause = self._pause
         while not self._ended.wait(pause):
             asked = self._clock()
@@ -133,7 +136,7 @@ class Lease:
             except (LeaseLost, NoSuchLease) as error:
                 self._lost = str(error)
                 log.error("%s", error)
-                return
+                return False
             except StoreFailed as error:
                 self._trouble = str(error)
                 pause = self._pause / 4
@@ -142,3 +145,4 @@ class Lease:
                 self._trouble = None
                 self._good_until = asked + answer.left
                 pause = self._pause
+        return True
