@@ -223,8 +223,9 @@ class Farm:
         names = matching(self._traits(), requirements)
         unknown = () if names else unknown_yet(self._traits(), requirements)
         for name in unknown:
+            if names:
+                break
             self._learn(name, wait, progress)
-        if unknown:
             names = matching(self._traits(), requirements)
         if not names:
             error = refuse(self._traits(), requirements)

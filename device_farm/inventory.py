@@ -230,17 +230,17 @@ def _refuse_repeated_names(devices: Sequence[DeviceEntry], text: str, path: Path
 
 def _explained(error: ValidationError, data: Mapping[str, Any], text: str, path: Path) -> BadInventory:
     """The first problem of the file (by line), in plain words."""
-    problems = []
+    problems: dict[int, str] = {}
     for problem in error.errors(include_url=False):
+        if problem["type"] == "default_factory_not_called":
+            continue  # follows from another problem
         # pydantic names the branch of a union as if it were a key
-        place = tuple(part for part in problem["loc"] if isinstance(part, int) or part.isidentifier() or "-" in part)
+        place = tuple(part for part in problem["loc"] if part not in ("str", "int", "bool"))
         line = line_of(text, place)
-        problems.append((line, f"{_whose(place, data)}{_what(problem['type'], place, problem)}"))
-    problems.sort()
-    line, message = problems[0]
-    more = len({where for where, _ in problems}) - 1
-    also = f" ({more} more after it)" if more else ""
-    return BadInventory(message + also, path=path, line=line)
+        problems.setdefault(line, f"{_whose(place, data)}{_what(problem['type'], place, problem)}")
+    line = min(problems)
+    also = f" ({len(problems) - 1} more after it)" if len(problems) > 1 else ""
+    return BadInventory(problems[line] + also, path=path, line=line)
 
 
 def _whose(place: tuple[str | int, ...], data: Mapping[str, Any]) -> str:

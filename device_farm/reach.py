@@ -14,7 +14,7 @@ from ontarget.device_farm.lease import Lease
 from ontarget.device_farm.locks import Progress
 from ontarget.harness.errors import InfraError, UserError
 from ontarget.harness.transports.address import AdbAddress, BoardAddress, LocalAddress, SshAddress
-from ontarget.harness.transports.protocols import ByteChannel, Completed, Console, Transport
+from ontarget.harness.transports.protocols import ByteChannel, Completed, Console, Reconnects, Transport
 
 if TYPE_CHECKING:
     from ontarget.device_farm.boards import Board
@@ -44,6 +44,16 @@ class OwnedTransport:
 
     def put(self, local: Path, remote: str, *, executable: bool = False, deadline: float = 120.0) -> None:
         self._transport.put(local, remote, executable=executable, deadline=deadline)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the connection stands, as far as is known; where there is none, it does."""
+        return not isinstance(self._transport, Reconnects) or self._transport.alive
+
+    def reconnect(self) -> None:
+        """Make the connection anew. Raises DeviceUnreachable, DeadlineExceeded."""
+        if isinstance(self._transport, Reconnects):
+            self._transport.reconnect()
 
     def close(self) -> None:
         self._transport.close()

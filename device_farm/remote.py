@@ -11,8 +11,8 @@ from ontarget.harness.transports.protocols import ChannelOpener
 _CHUNK: Final = 1 << 16
 _GLANCE: Final = 0.2
 _OVERLAP: Final = 4096
-# $0 is a word that the command cannot know: what follows it on stderr is the command's exit status.
-_SCRIPT: Final = """"$@" </dev/null; printf '%s %d\\n' "$0" "$?" >&2"""
+# The first word is one that the command cannot know: what follows it on stderr is the command's exit status.
+_SCRIPT: Final = """word=$1; shift; "$@" </dev/null; printf '%s %d\\n' "$word" "$?" >&2"""
 
 
 def stream(
@@ -30,7 +30,7 @@ def stream(
     come, the transport may drop the oldest. Raises ConnectionLost, DeviceUnreachable.
     """
     told = _Errors(secrets.token_hex(16), stderr)
-    channel = opener.open(["sh", "-c", _SCRIPT, told.word, *argv])
+    channel = opener.open(["sh", "-c", _SCRIPT, "sh", told.word, *argv])
     try:
         more = True
         while more:

@@ -1,5 +1,7 @@
 """One look at a SQL store on behalf of one request."""
 
+from itertools import chain
+
 from sqlalchemy import Connection, delete, select
 
 from ontarget.device_farm.leases.queue import Waiter, decide
@@ -40,6 +42,6 @@ class Turn:
         mine = {name for want in self.request.wants for name in want}
         wanted = tuple(self._statuses[name] for name in sorted(mine) if name in self._statuses)
         ends = [status.expires - self.now for status in wanted if status.expires is not None]
-        rivals = [waiter for waiter in self._order if not mine.isdisjoint(*waiter.wants)]
+        rivals = [waiter for waiter in self._order if not mine.isdisjoint(chain(*waiter.wants))]
         position = 1 + next(i for i, waiter in enumerate(rivals) if waiter.ticket == self.request.ticket)
         return Waiting(position, wanted, min(ends, default=None))
