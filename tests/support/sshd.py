@@ -33,6 +33,7 @@ PermitUserEnvironment no
 MaxStartups 100
 MaxSessions 100
 Subsystem sftp internal-sftp
+SetEnv HOME={folder}/home
 {extra}
 """
 
@@ -94,6 +95,7 @@ def running_sshd(folder: Path, *, extra: str = "") -> Iterator[Sshd]:
         Path("/run/sshd").mkdir(
             mode=0o755, exist_ok=True
         )  # where it separates privileges, made by the system's start-up
+    (folder / "home").mkdir()  # start-up files of the user's shell are not part of a test
     host_key = make_key(folder / "host_ed25519")
     make_key(folder / "host_rsa", "rsa")
     make_key(folder / "user")
