@@ -33,7 +33,7 @@ class Blobs:
         self.check()
         if array.nbytes == 0:
             return 0
-        content = memoryview(array.reshape(-1).view("u1")).cast("B")
+        content = memoryview(array.tobytes())
         digest = hashlib.sha256(content).digest()
         if digest in self._known:
             self._known.move_to_end(digest)

@@ -45,7 +45,7 @@ class Buffer:
     def value(self) -> "Loaded":
         """As an argument: the pointer or number that the cell holds when the call runs, without waiting for it."""
         if not self.is_cell:
-            raise BadPrototype(f"buffer {self.name or self.identity} is no cell: only what a cell holds can be passed on")
+            raise BadPrototype(f"buffer {self.name or self.identity} is no cell, which alone can pass its content on")
         return Loaded(self)
 
 
@@ -61,7 +61,7 @@ def check_dtype(parameter: Parameter, dtype: np.dtype[Any], abi: Abi) -> None:
     from ontarget.harness.agent.layout import integer  # it needs this module's classes
 
     if not isinstance(parameter.type, Pointer):
-        raise BadPrototype(f"{parameter.name} is `{parameter.type}`, and was given an array, which only a pointer takes")
+        raise BadPrototype(f"{parameter.name} is `{parameter.type}`, and was given an array: only a pointer takes one")
     pointee = parameter.type.to
     if not isinstance(pointee, Scalar) or pointee is Scalar.VOID:
         return

@@ -27,7 +27,7 @@ SOURCES = Path(__file__).parent / "src"
 # Programs built elsewhere (in a wheel, or by an NDK), each as <digest of the sources>/<ABI>/ontarget-agent.
 PREBUILT = Path(__file__).parent / "prebuilt"
 
-_FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-O2", "-Wall", "-Wextra")
+_FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-O2", "-fPIE", "-pie", "-s", "-Wall", "-Wextra")
 _LIBRARIES = ("-ldl", "-lpthread")
 _DEADLINE = 600.0
 
@@ -73,7 +73,7 @@ def _compiler(abi: Abi, elsewhere: Path) -> tuple[list[str], str]:
             return [compiler], found.stdout
     if abi.zig_target is None:
         raise AgentError(
-            f"the agent for {abi} has to be built with Android's NDK: cmake -S {SOURCES} with the NDK's toolchain file, "
+            f"the agent for {abi} has to be built with Android's NDK: cmake -S {SOURCES} with its toolchain file, "
             f"-DANDROID_ABI={abi} and -DANDROID_PLATFORM=24; then copy {PROGRAM} to {elsewhere}"
         )
     try:

@@ -150,7 +150,9 @@ def error_for(status: int, payload: bytes, asked: Asked) -> OntargetError:
         return _not_loaded(words, asked)
     if status == Status.FAILED and asked.op in (Op.LOAD, Op.OFFERS, Op.CALL):
         death = read_death(payload)
-        return AgentError(f"the agent could not start process {asked.label}: {death.output}", device=device)
+        how = signal_name(death.number) if death.by_signal else f"exit status {death.number}"
+        said = death.output or "it said nothing"
+        return AgentError(f"the agent could not start process {asked.label} ({how}): {said}", device=device)
     kinds: dict[int, type[OntargetError]] = {
         Status.FENCED: Fenced,
         Status.FULL: DeviceFull,

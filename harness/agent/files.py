@@ -51,7 +51,7 @@ def store_file(
             while not failures and (chunk := file.read(CHUNK)):
                 conversation.send(Op.STORE_DATA, chunk, what=what, listener=counted(len(chunk)))
     except FileNotFoundError as error:
-        raise MissingFile(f"{local} was to be stored on the device, and is not there", device=conversation.device) from error
+        raise MissingFile(f"{local} was to be stored, and is not there", device=conversation.device) from error
     answer = conversation.wait(conversation.send(Op.STORE_END, what=what))
     if failures:
         raise failures[0]

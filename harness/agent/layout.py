@@ -236,7 +236,7 @@ def lay_out(prototype: Prototype, arguments: Sequence[Any], abi: Abi) -> tuple[t
     )
     if registers.stack > MOST_STACK_WORDS:
         raise UnsupportedPrototype(
-            f"{prototype.function} needs {registers.stack} words on the stack, and at most {MOST_STACK_WORDS} are passed"
+            f"{prototype.function} needs {registers.stack} words on the stack; at most {MOST_STACK_WORDS} are passed"
         )
     return tuple(slots), registers.stack
 

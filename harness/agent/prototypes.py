@@ -114,7 +114,7 @@ class _Declarations:
         try:
             unit = CParser().parse(_HEADERS + _COMMENT.sub(" ", source), "<prototypes>")
         except ParseError as error:
-            raise BadPrototype(f"expected C declarations that pycparser can read, found {error} in:\n{source}") from None
+            raise BadPrototype(f"expected C declarations that pycparser reads, found {error} in:\n{source}") from None
         self.types: dict[str, Any] = {}
         self.functions: dict[str, Any] = {}
         for node in unit.ext:

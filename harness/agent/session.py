@@ -90,7 +90,7 @@ class AgentSession:
         done = transport.run(["sh", "-c", probe.SCRIPT, "sh", root or ""])
         if done.status != 0:
             said = (done.stderr or done.stdout).decode("utf-8", "replace").strip()
-            raise AgentError(f"expected a POSIX shell on the device; sh ended with {done.status}: {said}", device=device)
+            raise AgentError(f"expected a POSIX shell; sh ended with {done.status}: {said}", device=device)
         probed = probe.parse(done.stdout.decode("utf-8", "replace"))
         abi = abi or probed.abi
         if abi is None:
@@ -108,7 +108,7 @@ class AgentSession:
             found = transport.run(["cat", f"{probed.root}/fence"]).stdout.decode("utf-8", "replace").split("\n")
             if len(found) < 2 or (found[0], found[1]) == (fence.store, str(fence.token)):
                 return None
-            message = f"the device was taken with token {found[1]} of store {found[0]} (ours: {fence}); reserve it again"
+            message = f"the device was taken with token {found[1]} of store {found[0]} (ours: {fence}); reserve anew"
             return Fenced(message, device=device)
 
         conversation = Conversation(transport.open([path, "serve", probed.root]), device, why_ended)
@@ -223,9 +223,8 @@ class AgentSession:
             self._processes.pop(process.worker, None)
 
         try:
-            self._conversation.send(
-                Op.END, what=f"ending process {process.label}", worker=process.worker, label=process.label, listener=freed
-            )
+            what = f"ending process {process.label}"
+            self._conversation.send(Op.END, what=what, worker=process.worker, label=process.label, listener=freed)
             self._conversation.write()
         except OntargetError as error:
             # Its agent is gone, and with it the process; who needs the agent next is told.
@@ -289,7 +288,6 @@ def _greet(conversation: Conversation, fence: Fence, abi: Abi, digest: str) -> A
         raise error
     _, bits, machine, uid, page, cores, resolution, _ = PayloadReader(answer.payload).take("HHHIIIII")
     if (machine, bits) != (abi.elf.machine, abi.elf.bits):
-        raise WrongAbi(
-            f"expected an agent for {abi}, found one of {bits} bits for ELF machine {machine}", device=conversation.device
-        )
+        found = f"found one of {bits} bits for ELF machine {machine}"
+        raise WrongAbi(f"expected an agent for {abi}, {found}", device=conversation.device)
     return AgentHello(abi, uid, page, cores, resolution, digest)

@@ -1,0 +1,71 @@
+"""Real agents on this machine: for its own ABI, and for others under Debian's user-mode QEMU."""
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ontarget.device_farm import debian
+from ontarget.harness.abi import Abi
+from ontarget.harness.agent import build
+from ontarget.harness.agent.process import Process
+from ontarget.harness.agent.session import AgentSession, Fence
+from ontarget.harness.transports.local import LocalTransport
+from ontarget.harness.transports.protocols import ByteChannel, Transport
+
+NATIVE = Abi.X86_64
+EMULATORS = {Abi.AARCH64: ("qemu-aarch64", "arm64"), Abi.ARMHF: ("qemu-arm", "armhf")}
+ABIS = (NATIVE, *EMULATORS)
+
+
+class EmulatedTransport(LocalTransport):
+    """This machine, its agent run by an emulator of another processor, over that processor's own libc."""
+
+    def __init__(self, name: str, emulator: Sequence[str]) -> None:
+        super().__init__(name)
+        self._emulator = tuple(emulator)
+
+    def open(self, argv: Sequence[str]) -> ByteChannel:
+        program, *words = argv
+        return super().open([*self._emulator, program, *words, "--", *self._emulator, program])
+
+
+def transport_for(abi: Abi, cache: Path) -> Transport:
+    """A device of the ABI; `cache` is a folder to unpack Debian's libc into."""
+    if abi is NATIVE:
+        return LocalTransport(f"test-{abi}")
+    emulator, architecture = EMULATORS[abi]
+    tree = cache / architecture
+    if not tree.is_dir():
+        fresh = cache / f"{architecture}.unpacking"
+        debian.extract(debian.fetch(["libc6", "libgcc-s1"], architecture), fresh)
+        fresh.rename(tree)
+    return EmulatedTransport(f"test-{abi}", (emulator, "-L", str(tree)))
+
+
+def start(transport: Transport, root: Path, *, token: int = 1, store: str = "test", abi: Abi = NATIVE) -> AgentSession:
+    return AgentSession.start(transport, device=transport.name, root=str(root), fence=Fence(store, token), abi=abi)
+
+
+def compile_library(source: str, target: Path, abi: Abi = NATIVE, flags: Sequence[str] = ()) -> Path:
+    """A shared object from C text."""
+    text = target.with_suffix(".c")
+    text.write_text(source)
+    zig = (sys.executable, "-m", "ziglang", "cc", "-target", str(abi.zig_target))
+    compiler = ("cc",) if abi is build.host_abi() else zig
+    words = ("-std=c11", "-D_GNU_SOURCE", "-O1", "-shared", "-fPIC", "-Wl,-soname," + target.name)
+    subprocess.run([*compiler, *words, str(text), "-o", str(target), *flags], check=True, capture_output=True)
+    return target
+
+
+def deploy(session: AgentSession, library: Path) -> str:
+    """Store a file; its path on the device."""
+    digest = hashlib.sha256(library.read_bytes()).hexdigest()
+    if session.stat_file(digest, library.name) is None:
+        session.store_file(library, digest, library.name)
+    return session.path_of(digest, library.name)
+
+
+def spawn(session: AgentSession, library: Path, label: str = "candidate") -> Process:
+    return session.spawn(deploy(session, library), label=label)
