@@ -2,8 +2,9 @@
 
 Under `-icount shift=1` every instruction takes 2 ns of the board's time, so a time says how many were executed,
 whatever the host is doing. What remains is the kernel's timer tick (a few microseconds, now and then) and a start-up
-transient: the medians of a dozen batches past warm-up are compared as they are. Batches are either short against the
-time between ticks, so that most have none, or so long that one tick more or less drowns.
+transient: the medians of a dozen batches past warm-up are compared as they are. So that as many ticks fall into one
+batch as into another, a batch is either short against the time between ticks (most then have none), or close to a
+multiple of it, or so long that one tick more or less drowns.
 """
 
 from contextlib import ExitStack
@@ -34,17 +35,26 @@ TOLERANCE = 0.001
 BATCHES = 12
 WARMUP_BATCHES = 4
 SHORT_BATCH_NS = 4e5
+TICKLESS_NS = 8e5
 LONG_BATCH_NS = 2e7
+TICK_NS = 4e6  # Debian's arm64 kernels tick 250 times a second, for 6.5 us each time
+NEAR_TICKS = 0.15
 
 
 def plan_batches(call_ns: float) -> CallPlan:
-    """Batches of many short calls, of one call, or of some calls where a single one lasts about as long as a tick."""
-    if call_ns <= SHORT_BATCH_NS or call_ns >= LONG_BATCH_NS:
-        calls = max(1, int(SHORT_BATCH_NS / call_ns))
-    else:
-        calls = ceil(LONG_BATCH_NS / call_ns)
+    """As many calls of about `call_ns` in a batch as make the ticks in a batch alike."""
+    calls = max(1, int(SHORT_BATCH_NS / call_ns))
+    if TICKLESS_NS < call_ns < LONG_BATCH_NS:
+        most = ceil(LONG_BATCH_NS / call_ns)
+        calls = next((n for n in range(1, most) if near_ticks(n * call_ns)), most)
     deadline = 10.0 + 100 * (BATCHES + WARMUP_BATCHES) * calls * call_ns / 1e9
     return CallPlan(1, BATCHES, calls, 0, WARMUP_BATCHES, deadline)
+
+
+def near_ticks(batch_ns: float) -> bool:
+    """Whether a batch is about a multiple of the time between ticks: nearly all then hold equally many."""
+    ticks = batch_ns / TICK_NS
+    return ticks > 0.5 and abs(ticks - round(ticks)) <= NEAR_TICKS
 
 
 def judge(candidate: Samples, baseline: Samples) -> tuple[Answer, float]:
