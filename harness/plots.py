@@ -17,16 +17,6 @@ if TYPE_CHECKING:
 _COLOURS = {Side.BASELINE: "#0072B2", Side.CANDIDATE: "#D55E00"}
 _LINES = {Side.BASELINE: "-", Side.CANDIDATE: "--"}
 _GREY = "#666666"
-_STYLE = {
-    "svg.fonttype": "none",  # text stays text: smaller, searchable, quicker
-    "svg.hashsalt": "ontarget",
-    "font.family": "sans-serif",
-    "font.size": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "figure.facecolor": "white",
-    "axes.facecolor": "white",
-}
 _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 _LARGE_PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
@@ -43,7 +33,10 @@ def distributions(comparison: Comparison, *, title: str = "", format: str = "svg
     from matplotlib.figure import Figure
 
     differences = comparison.differences()
-    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+    with mpl.rc_context(), warnings.catch_warnings():
+        mpl.rc("svg", fonttype="none", hashsalt="ontarget")  # text stays text: smaller, searchable, quicker
+        mpl.rc("font", family="sans-serif", size=11)
+        mpl.rc("axes.spines", top=False, right=False)
         # A font without one of the signs is the viewer's matter: the picture carries text, not outlines.
         warnings.filterwarnings("ignore", message="Glyph")
         two = differences.size > 1
@@ -101,6 +94,8 @@ def _draw_distributions(axes: "Axes", values: dict[Side, NDArray[np.float64]], u
 
 
 def _draw_differences(axes: "Axes", differences: NDArray[np.float64], comparison: Comparison) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     shown = 100 * np.expm1(differences)
     order = np.arange(1, len(shown) + 1)
     verdict = comparison.verdict
@@ -125,7 +120,7 @@ def _draw_differences(axes: "Axes", differences: NDArray[np.float64], comparison
     axes.set_xlim(0.5, len(shown) + 0.5)
     axes.set_xlabel("launch pair, in measuring order")
     axes.set_ylabel("slower by, %")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _legend_above(axes)
 
 

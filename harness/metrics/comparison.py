@@ -108,7 +108,8 @@ def effect_in_words(verdict: Verdict, *, more: str = "slower", less: str = "fast
     low, high = verdict.interval
 
     def directed(effect: float) -> str:
-        return f"{percent(abs(effect))} {less if effect < 0 else more}"
+        size = percent(abs(effect))
+        return size if size == percent(0) else f"{size} {less if effect < 0 else more}"
 
     if low is None or high is None or low == high:
         return f"{directed(verdict.effect)}, {pairs}"

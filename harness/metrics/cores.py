@@ -1,14 +1,14 @@
 """Which core the two sides share.
 
-A kernel of one thread is timed on one core, the same for both sides: left to the scheduler they would sit on cores
-of unlike speed, or neighbours, for a whole launch (on a machine of two virtual cores d spread by 2 to 20 % unpinned, and
+A kernel of one thread is timed on one core, the same for both sides: left to the scheduler they would sit on cores of
+unlike speed, or neighbours, for a whole launch (on a machine of two virtual cores d spread by 2 to 20 % unpinned, and
 by 0.02 to 0.3 % pinned). Apps run such kernels on the fast cluster, so it is a core of that.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 
-from ontarget.harness.agent.session import AgentSession
+from ontarget.harness.device import Device
 
 _ALLOWED = re.compile(rb"^Cpus_allowed_list:\s*([0-9,\-]+)\s*$", re.MULTILINE)
 
@@ -22,22 +22,16 @@ def parse_core_list(text: str) -> tuple[int, ...]:
     return tuple(sorted(cores))
 
 
-def choose_core(allowed: Sequence[int], max_khz: Mapping[int, int]) -> int | None:
-    """The last of the fastest cores: core 0 tends to serve interrupts. None if nothing is known of any."""
-    return max(allowed, key=lambda core: (max_khz.get(core, 0), core), default=None)
+def choose_core(allowed: Sequence[int], mhz: Mapping[int, float]) -> int | None:
+    """The last of the fastest `allowed` cores (core 0 tends to serve interrupts); None if there are none."""
+    return max(allowed, key=lambda core: (mhz.get(core, 0.0), core), default=None)
 
 
-def timing_cores(session: AgentSession) -> tuple[int, ...]:
-    """The core to time on, of those that the agent may use, by the kernel's own figures; () if it tells none."""
-    found = _ALLOWED.search(session.read_file("/proc/self/status") or b"")
+def timing_cores(device: Device) -> tuple[int, ...]:
+    """The core to time on, of those that the agent may use; () if the device does not say which these are."""
+    found = _ALLOWED.search(device.session.read_file("/proc/self/status") or b"")
     if found is None:
         return ()
-    allowed = parse_core_list(found[1].decode())
-    answers = session.read_files([f"/sys/devices/system/cpu/cpu{core}/cpufreq/cpuinfo_max_freq" for core in allowed])
-    speeds = {
-        core: int(answer)
-        for core, answer in zip(allowed, answers, strict=True)
-        if answer is not None and answer.strip().isdigit()
-    }
-    core = choose_core(allowed, speeds)
+    mhz = {core.number: core.mhz_most for core in device.info.capabilities.cores if core.mhz_most is not None}
+    core = choose_core(parse_core_list(found[1].decode()), mhz)
     return () if core is None else (core,)

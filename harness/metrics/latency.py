@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ontarget.harness.device import Clock, DeployedBuild
-from ontarget.harness.errors import UntimedDevice
 from ontarget.harness.metrics import instructions
 from ontarget.harness.metrics.comparison import Comparison, effect_in_words, judged, not_compared, percent
 from ontarget.harness.metrics.cores import timing_cores
@@ -71,17 +70,14 @@ def compare(
     """
     plan = plan or Plan()
     info = candidate.device.info
-    if info.clock is Clock.NONE:
-        raise UntimedDevice(
-            "expected a device whose clock measures something, found a free-running emulator, whose times say more "
-            "of the host than of the code. Boot the board with counted instructions, or measure on hardware",
-            device=info.name,
-        )
+    candidate.device.require_timing()
     check = instructions.CHECK if info.clock is Clock.INSTRUCTIONS else CHECK
+    if baseline is None:
+        return not_compared(check, "no baseline")
     reason = unlike(candidate, baseline)
-    if baseline is None or reason is not None:
-        return not_compared(check, reason or "no baseline")
-    cores = timing_cores(candidate.device.session) if plan.cores is None else plan.cores
+    if reason is not None:
+        return not_compared(check, reason)
+    cores = timing_cores(candidate.device) if plan.cores is None else plan.cores
     contest = Contest(candidate, baseline, call, prepare, cores, plan.environment, plan.call_deadline)
     try:
         if info.clock is Clock.INSTRUCTIONS:
@@ -96,10 +92,8 @@ def compare(
     return _finish(contest, plan, calls, evidence, first)
 
 
-def unlike(candidate: DeployedBuild, baseline: DeployedBuild | None) -> str | None:
+def unlike(candidate: DeployedBuild, baseline: DeployedBuild) -> str | None:
     """Why the builds must not be compared, None if they may be. A toolchain that is not known is like any other."""
-    if baseline is None:
-        return "no baseline"
     ours, theirs = candidate.toolchain, baseline.toolchain
     if ours and theirs and ours != theirs:
         return f"not compared: unlike toolchains, candidate built by {ours}, baseline by {theirs}. Build both alike"

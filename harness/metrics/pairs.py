@@ -136,7 +136,7 @@ def call_time(bound: Bound, *, deadline: float) -> float:
     """Nanoseconds of one call, roughly: few calls if they are slow, enough for the clock if they are fast."""
     process, calls = bound.process, 1
     while True:
-        samples = process.time(bound, samples=3, calls_per_sample=calls, deadline=3 * calls * deadline)
+        samples = process.time(bound, samples=3, calls_per_sample=calls, deadline=3 * deadline)
         sample = float(np.median(samples))
         if sample >= _SCOUT_NS or calls >= 1 << 20:
             return max(sample / calls, 1.0)
@@ -158,7 +158,7 @@ def measure_pair(contest: Contest, plan: CallPlan, rng: np.random.Generator) -> 
         try:
             measured = device.session.duet(bounds[Side.CANDIDATE], bounds[Side.BASELINE], plan.duet(SIDES.index(first)))
         except ProductError as error:
-            if _ended(bounds[Side.BASELINE]) and not _ended(bounds[Side.CANDIDATE]):
+            if _fails(bounds[Side.BASELINE]) and not _fails(bounds[Side.CANDIDATE]):
                 raise BaselineUnusable(error) from error
             raise
         after = device.conditions()
@@ -176,10 +176,10 @@ def _warm_up(side: Side, bound: Bound, plan: CallPlan) -> Samples:
         )
 
 
-def _ended(bound: Bound) -> bool:
-    """Whether the bound call's process is gone."""
+def _fails(bound: Bound) -> bool:
+    """Whether the bound call, or its process, has come to grief."""
     try:
-        bound.process.flush()
+        bound.process.run(bound)
     except ProductError:
         return True
     return False

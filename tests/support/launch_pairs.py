@@ -6,7 +6,7 @@ from itertools import count
 import numpy as np
 
 from ontarget.harness.conditions import Conditions
-from ontarget.harness.metrics.pairs import SIDES, LaunchPair, Side
+from ontarget.harness.metrics.pairs import SIDES, LaunchPair, Samples, Side
 
 STEADY = Conditions()
 
@@ -24,9 +24,10 @@ def launch_pair(
 ) -> LaunchPair:
     """A pair whose candidate is slower by `slowdown` (a ratio - 1), with noise between launches and within them."""
 
-    def side(factor: float) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    def side(factor: float) -> Samples:
         level = np.log(1e6 * factor) + rng.normal(0, between)
-        return np.exp(level + rng.normal(0, within, (bursts, samples))).astype(np.int64)
+        times: Samples = np.exp(level + rng.normal(0, within, (bursts, samples))).astype(np.int64)
+        return times
 
     times = {Side.CANDIDATE: side(1 + slowdown), Side.BASELINE: side(1)}
     warmups = {name: found[0] for name, found in times.items()}

@@ -45,7 +45,7 @@ def comparison(slowdown: float, pairs: int) -> Comparison:
         (0.001, (-0.002, 0.004), "0.10 % slower (0.20 % faster to 0.40 % slower), 14 pairs"),
         (1.5, (1.4, 1.6), "150 % slower (140 to 160 %), 14 pairs"),
         (0.02, (None, None), "2.0 % slower, 14 pairs"),
-        (0.0, (0.0, 0.0), "0.00 % slower, 14 pairs"),
+        (0.0, (0.0, 0.0), "0.00 %, 14 pairs"),
         (None, (None, None), "14 pairs"),
     ],
 )

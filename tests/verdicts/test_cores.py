@@ -26,9 +26,9 @@ def test_a_list_that_is_none_is_refused() -> None:
 
 
 def test_the_last_of_the_fastest_cores_is_taken() -> None:
-    little, big = dict.fromkeys(range(4), 1_800_000), dict.fromkeys(range(4, 8), 2_400_000)
+    little, big = dict.fromkeys(range(4), 1800.0), dict.fromkeys(range(4, 8), 2400.0)
     assert choose_core(range(8), little | big) == 7
-    assert choose_core(range(8), big | {7: 1_000_000}) == 6
+    assert choose_core(range(8), big | {7: 1000.0}) == 6
     assert choose_core((0, 2, 5), little | big) == 5
     assert choose_core((0, 1), {}) == 1
     assert choose_core((), {}) is None
