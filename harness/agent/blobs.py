@@ -2,9 +2,11 @@
 
 import hashlib
 import struct
+import weakref
 from collections import OrderedDict
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ontarget.harness.agent.conversation import Answer, Conversation
@@ -23,18 +25,31 @@ class Blobs:
         self._known: OrderedDict[bytes, tuple[int, int]] = OrderedDict()  # digest -> number, bytes
         self._next = 1
         self._held = 0
+        self._digests: dict[int, bytes] = {}  # of living read-only arrays, by identity: hashing them is slow
         self._failure: OntargetError | None = None
 
-    def put(self, array: NDArray[Any]) -> int:
-        """The number of the blob with the content of a contiguous array; 0 for no bytes.
+    def put(self, array: NDArray[Any]) -> tuple[int, int]:
+        """The number of the blob with the content of a contiguous array, and where in it; (0, 0) for no bytes.
 
-        Not waited for. Raises what an earlier upload ended in, such as DeviceFull.
+        A part of a read-only array goes with all of that array. Not waited for. Raises what an earlier upload ended in,
+        such as DeviceFull.
         """
         self.check()
         if array.nbytes == 0:
-            return 0
-        content = memoryview(array.tobytes())
-        digest = hashlib.sha256(content).digest()
+            return 0, 0
+        whole = _shared(array)
+        if whole is None:
+            content = array.tobytes()
+            return self._put(content, hashlib.sha256(content).digest()), 0
+        if id(whole) not in self._digests:
+            self._digests[id(whole)] = hashlib.sha256(whole.tobytes()).digest()
+            weakref.finalize(whole, self._digests.pop, id(whole), None)
+        digest = self._digests[id(whole)]
+        content = b"" if digest in self._known else whole.tobytes()
+        return self._put(content, digest), array.ctypes.data - whole.ctypes.data
+
+    def _put(self, whole: bytes, digest: bytes) -> int:
+        content = memoryview(whole)
         if digest in self._known:
             self._known.move_to_end(digest)
             return self._known[digest][0]
@@ -64,3 +79,11 @@ class Blobs:
 
     def _note(self, answer: Answer) -> None:
         self._failure = self._failure or answer.error()
+
+
+def _shared(array: NDArray[Any]) -> NDArray[Any] | None:
+    """The read-only array that owns the memory of a contiguous array; None if that could change."""
+    whole = array.base
+    if not isinstance(whole, np.ndarray) or whole.flags.writeable or not whole.flags.owndata:
+        return None
+    return whole if whole.flags.c_contiguous and whole.dtype == array.dtype.newbyteorder("<") else None

@@ -32,7 +32,7 @@ Payloads, request -> answer; `str` is u16 length and UTF-8, `list` is u16 count 
                  -> u64 ns per sample of the first named, burst after burst, then of the second
     LOAD         str library, list of str dependencies -> ; ABSENT, NO_LIBRARY, WRONG_ABI
     OFFERS       str function -> u8
-    BUFFER       u32 buffer, u32 blob (0: zeros), u64 size, u32 padding, u32 misalignment ->
+    BUFFER       u32 buffer, u32 blob (0: zeros), u64 offset in the blob, u64 size, u32 padding, u32 misalignment ->
     RESET        u32 buffer ->
     READ         u32 buffer -> rest
     BIND         u32 call, CALL's payload -> ; NO_SYMBOL
@@ -42,6 +42,7 @@ Payloads, request -> answer; `str` is u16 length and UTF-8, `list` is u16 count 
                  -> u64 result register; UNEXPECTED, NO_SYMBOL
     TIME         u32 call, u32 warm-up calls, u32 samples, u32 calls per sample -> u64 ns per sample; UNEXPECTED
     MEMORY       -> u64 peak resident bytes
+    DIGEST       u32 buffer -> str SHA-256 of its content
 
 UNEXPECTED carries u64 returned, u64 expected. DIED, TIMED_OUT, and FAILED of a process that could not start carry a
 death record: u8 by signal, u32 signal or exit status, u8 recorded, u32 si_code, u64 fault address, u64 program
@@ -92,6 +93,7 @@ class Op(IntEnum):
     CALL = 39
     TIME = 40
     MEMORY = 41
+    DIGEST = 42
 
 
 class Status(IntEnum):

@@ -1,10 +1,10 @@
 """Code under test: one process on a device that has loaded one library, and the calls that it is asked to make.
 
-    saxpy = "void saxpy(size_t n, float a, const float *x, float *y);"
-    process = session.spawn("/var/lib/ontarget/<sha256>/libsaxpy.so", label="candidate")
-    y = process.buffer(np.ones(4, "f4"))
-    process.call(saxpy, "saxpy", 4, 2.0, np.arange(4, dtype="f4"), y)
-    process.read(y)
+saxpy = "void saxpy(size_t n, float a, const float *x, float *y);"
+process = session.spawn("/var/lib/ontarget/<sha256>/libsaxpy.so", label="candidate")
+y = process.buffer(np.ones(4, "f4"))
+process.call(saxpy, "saxpy", 4, 2.0, np.arange(4, dtype="f4"), y)
+process.read(y)
 """
 
 import struct
@@ -19,7 +19,7 @@ from ontarget.harness.abi import Abi
 from ontarget.harness.agent.buffers import CELL_KINDS, CELL_SIZE, Buffer, Loaded, check_dtype
 from ontarget.harness.agent.calls import encode_call, result_bits
 from ontarget.harness.agent.conversation import Answer, Conversation
-from ontarget.harness.agent.frames import Op, text
+from ontarget.harness.agent.frames import Op, PayloadReader, text
 from ontarget.harness.agent.layout import result
 from ontarget.harness.agent.prototypes import Pointer, Prototype, parse
 from ontarget.harness.errors import BadPrototype, Crashed, Exited, OntargetError, Skipped, TimedOut
@@ -31,6 +31,7 @@ __all__ = ["Bound", "Buffer", "Loaded", "Process"]
 
 DEADLINE: Final = 10.0  # seconds
 _MOST_MISALIGNMENT = 4096
+_ZEROS = (0, 0)  # no blob
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,26 +89,27 @@ class Process:
     ) -> Buffer:
         """Private, writable memory: a copy of the array, or zeros of the shape and `dtype`.
 
+        A part of a read-only array shares that array's memory on the device, so that many parts are sent once.
         It starts at a multiple of 64 bytes plus `misalignment` (below 4096); `padding` zero bytes more may be touched
         after its end.
         """
         if isinstance(array_or_shape, np.ndarray):
             array = np.ascontiguousarray(array_or_shape, dtype=dtype).reshape(array_or_shape.shape)
             array = array.astype(array.dtype.newbyteorder("<"), copy=False)
-            blob = self.session.blob(array)
-            return self._make(array.shape, array.dtype, blob, array.nbytes, name, padding, misalignment)
+            place = self.session.blob(array)
+            return self._make(array.shape, array.dtype, place, array.nbytes, name, padding, misalignment)
         if dtype is None:
             raise BadPrototype("a buffer of zeros needs a dtype")
         shape = array_or_shape if isinstance(array_or_shape, tuple) else (array_or_shape,)
         kind = np.dtype(dtype).newbyteorder("<")
         size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
-        return self._make(shape, kind, 0, size, name, padding, misalignment)
+        return self._make(shape, kind, _ZEROS, size, name, padding, misalignment)
 
     def _make(
         self,
         shape: tuple[int, ...],
         dtype: np.dtype[Any],
-        blob: int,
+        place: tuple[int, int],
         size: int,
         name: str | None,
         padding: int = 0,
@@ -120,7 +122,7 @@ class Process:
             raise BadPrototype(f"expected 0 <= misalignment < {_MOST_MISALIGNMENT}, padding and shape of at least 0")
         buffer = Buffer(self._next_buffer, shape, dtype, name, self.label, is_cell)
         self._next_buffer += 1
-        request = struct.pack("<IIQII", buffer.identity, blob, size, padding, misalignment)
+        request = struct.pack("<IIQQII", buffer.identity, *place, size, padding, misalignment)
         self._send(Op.BUFFER, request, what=f"making buffer {name or buffer.identity}")
         return buffer
 
@@ -131,7 +133,7 @@ class Process:
         """
         if kind not in CELL_KINDS:
             raise BadPrototype(f"expected a cell of one of {', '.join(CELL_KINDS)}, found {kind!r}")
-        return self._make((), np.dtype(CELL_KINDS[kind]), 0, CELL_SIZE, None, is_cell=True)
+        return self._make((), np.dtype(CELL_KINDS[kind]), _ZEROS, CELL_SIZE, None, is_cell=True)
 
     def bind(self, prototypes: str, function: str, *args: Any, returns: int | None = None) -> Bound:
         """Prepare a call of `function`, declared in the C text `prototypes`.
@@ -193,6 +195,12 @@ class Process:
         self._own(buffer.label, buffer.name or "buffer")
         answer = self._ask(Op.READ, struct.pack("<I", buffer.identity), what=f"reading {buffer.name or 'a buffer'}")
         return np.frombuffer(answer[: buffer.size], buffer.dtype).reshape(buffer.shape).copy()
+
+    def digest(self, buffer: Buffer) -> str:
+        """The SHA-256 (hex) of the buffer's content, made on the device. Raises as `read`."""
+        self._own(buffer.label, buffer.name or "buffer")
+        answer = self._ask(Op.DIGEST, struct.pack("<I", buffer.identity), what=f"hashing {buffer.name or 'a buffer'}")
+        return PayloadReader(answer).text()
 
     def reset(self, buffer: Buffer) -> None:
         """Give the buffer its initial content again. Not waited for."""

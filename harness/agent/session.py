@@ -143,9 +143,7 @@ class AgentSession:
         """Bytes of a stored file, None if it is not there whole; marks it as used."""
         return files.stat_file(self._conversation, digest, name)
 
-    def store_file(
-        self, local: Path, digest: str, name: str, progress: Callable[[int], None] | None = None
-    ) -> None:
+    def store_file(self, local: Path, digest: str, name: str, progress: Callable[[int], None] | None = None) -> None:
         """Store a file whose SHA-256 is `digest`; `progress` gets the bytes accepted so far.
 
         Raises DeployFailed (other content than `digest` says), DeviceFull, MissingFile.
@@ -164,8 +162,11 @@ class AgentSession:
         """Content of several files, up to 64 KiB each, in one round trip."""
         return files.read_files(self._conversation, paths, 65536)
 
-    def blob(self, array: NDArray[Any]) -> int:
-        """The number of shared memory on the device with the content of a contiguous array, for `Process.buffer`."""
+    def blob(self, array: NDArray[Any]) -> tuple[int, int]:
+        """The number of shared memory on the device with the content of a contiguous array, for `Process.buffer`.
+
+        The second number is the byte of it at which the array begins.
+        """
         return self._blobs.put(array)
 
     def spawn(

@@ -1,5 +1,7 @@
 #include "buffers.h"
 
+#include "sha256.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +36,7 @@ static enum status fail(struct bytes *answer, const char *what) {
 
 static bool fill(const struct buffer *buffer) {
     for (uint64_t done = 0; done < buffer->size;) {
-        ssize_t got = pread(buffer->blob, buffer->data + done, buffer->size - done, (off_t)done);
+        ssize_t got = pread(buffer->blob, buffer->data + done, buffer->size - done, (off_t)(buffer->offset + done));
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
@@ -46,10 +48,11 @@ static bool fill(const struct buffer *buffer) {
 
 enum status buffer_make(struct cursor *request, int blob, struct bytes *answer) {
     uint32_t id = take_u32(request), wanted = take_u32(request);
-    uint64_t size = take_u64(request), padding = take_u32(request), misalignment = take_u32(request);
+    uint64_t offset = take_u64(request), size = take_u64(request), padding = take_u32(request), misalignment = take_u32(request);
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), whole = misalignment + size + padding;
     bool sane = cursor_done(request) && id > 0 && id < MOST_BUFFERS && buffer_find(id) == NULL &&
-                misalignment < page && size <= INTPTR_MAX / 2 && (wanted == 0) == (blob < 0);
+                misalignment < page && size <= INTPTR_MAX / 2 &&
+                offset <= INTPTR_MAX / 2 && (wanted == 0) == (blob < 0);
     enum status status = sane ? STATUS_OK : STATUS_PROTOCOL;
     whole = (whole + page - (whole > 0)) / page * page;
     uint8_t *memory = MAP_FAILED;
@@ -58,13 +61,16 @@ enum status buffer_make(struct cursor *request, int blob, struct bytes *answer) 
         memory = mmap(NULL, whole + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (sane && (memory == MAP_FAILED || mprotect(memory, whole, PROT_READ | PROT_WRITE) != 0))
         status = fail(answer, "no memory for a buffer: ");
-    struct buffer buffer = {memory + misalignment, size, blob};
+    struct buffer buffer = {memory + misalignment, size, blob, offset};
     if (status == STATUS_OK && blob >= 0 && size > 0) {
         /* Mapped where it can be, so that a new process starts with its inputs at no cost. */
-        bool mapped = misalignment == 0 && mmap(memory, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, blob,
-                                                0) != MAP_FAILED;
+        bool mapped = misalignment == 0 && offset % page == 0 &&
+                      mmap(memory, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, blob, (off_t)offset) !=
+                          MAP_FAILED;
         if (!mapped && !fill(&buffer))
             status = fail(answer, "can't fill a buffer: ");
+        else
+            memset(buffer.data + size, 0, padding); /* there the blob may go on */
     }
     if (status == STATUS_OK) {
         remember(id, buffer);
@@ -85,5 +91,18 @@ enum status buffer_reset(struct cursor *request, struct bytes *answer) {
         memset(buffer->data, 0, buffer->size);
     else if (!fill(buffer))
         return fail(answer, "can't fill a buffer: ");
+    return STATUS_OK;
+}
+
+enum status buffer_digest(struct cursor *request, struct bytes *answer) {
+    struct buffer *buffer = buffer_find(take_u32(request));
+    if (!cursor_done(request) || buffer == NULL)
+        return STATUS_PROTOCOL;
+    struct sha256 hash;
+    char hex[65];
+    sha256_begin(&hash);
+    sha256_add(&hash, buffer->data, buffer->size);
+    sha256_end(&hash, hex);
+    bytes_string(answer, hex);
     return STATUS_OK;
 }

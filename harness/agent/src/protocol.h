@@ -44,6 +44,7 @@ enum op {
     OP_CALL,
     OP_TIME,
     OP_MEMORY,
+    OP_DIGEST,
     OP_LAST
 };
 
