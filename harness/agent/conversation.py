@@ -2,13 +2,22 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
 from ontarget.harness.agent.failures import Asked, error_for
 from ontarget.harness.agent.frames import Frame, FrameParser, Op, Status, encode
-from ontarget.harness.errors import AgentError, DeadlineExceeded, Fenced, OntargetError, ProtocolError
+from ontarget.harness.errors import (
+    AgentError,
+    ConnectionLost,
+    DeadlineExceeded,
+    Fenced,
+    InfraError,
+    OntargetError,
+    ProtocolError,
+)
 from ontarget.harness.transports.protocols import ByteChannel
 
 _T = TypeVar("_T")
@@ -164,6 +173,9 @@ class Conversation:
         try:
             return act()
         except OntargetError as error:
+            if isinstance(error, ConnectionLost):
+                with suppress(InfraError):  # a device that is gone cannot say
+                    error = self._why_ended() or error
             if isinstance(error, DeadlineExceeded):
                 due = next(iter(self._pending.values()), None)
                 what = f"{due.asked.what} in process {due.asked.label or 'agent'}" if due else "a request"
