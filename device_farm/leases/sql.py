@@ -275,8 +275,9 @@ class SqlLeaseStore:
         holder = statuses(connection, now)[row.device].holder
         since = f"; {holder} holds the device now" if holder else ""
         raise LeaseLost(
-            f"the lease of {row.owner} on {row.device} (token {row.token}, for {format_duration(row.ttl)}) ended at {rfc3339(end)}: "
-            f"{reason}{since}. What was going on is not to be trusted from then on: lease again and repeat it",
+            f"the lease of {row.owner} on {row.device} (token {row.token}, for {format_duration(row.ttl)}) ended at "
+            f"{rfc3339(end)}: {reason}{since}. What was going on is not to be trusted from then on: lease again and "
+            "repeat it",
             device=row.device,
         )
 

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from ontarget.device_farm.errors import LeaseLost, NewerSchema, NoSuchDevice, NoSuchLease, StoreFailed, UnsupportedStore
 from ontarget.device_farm.leases.sql import open_store
@@ -134,7 +142,7 @@ class StoreMachine(RuleBasedStateMachine):
             place.seen = self.clock.now
 
     @rule(target=leases, wanted=wants, ttl=ttls)
-    def acquire_at_once(self, wanted: Wants, ttl: float) -> object:
+    def acquire_at_once(self, wanted: Wants, ttl: float) -> MultipleResults[Grant]:
         return multiple(*self.ask(LeaseRequest(wanted, "me", "test", ttl), queue=False))
 
     @rule(target=requests, wanted=wants, ttl=ttls, priority=st.integers(0, 1))
@@ -142,7 +150,7 @@ class StoreMachine(RuleBasedStateMachine):
         return LeaseRequest(wanted, "me", "test", ttl, priority)
 
     @rule(target=leases, request=requests)
-    def acquire_in_turn(self, request: LeaseRequest) -> object:
+    def acquire_in_turn(self, request: LeaseRequest) -> MultipleResults[Grant]:
         place = self.queue.get(request.ticket)
         if place is not None and place.seen < self.clock.now - WAITER_TTL:
             # a lapsed place may have been dropped by others or not: it is asked for anew

@@ -1,7 +1,8 @@
-"""A client process of a lease store: `python lease_client.py STORE contend FOLDER COUNT` or `... hold TTL`.
+"""A client process of a lease store.
 
-`contend` takes one of the devices COUNT times and uses it: a file in FOLDER is the device, and making it fails if it is
-there already. `hold` leases device "a" through a farm, says so, and says each line of stdin's turn what `check` finds.
+`python lease_client.py STORE contend FOLDER COUNT` takes one or two of the devices COUNT times and uses them: a file in
+FOLDER is the device, and making it fails if it is there already. `STORE hold TTL` leases device "a", says so, and says
+for each line of stdin what `check` finds. `FARM_TOML connect NAME` connects a device, says so, and stays.
 """
 
 import os
@@ -11,7 +12,7 @@ from pathlib import Path
 from ontarget.device_farm import waiting
 from ontarget.device_farm.errors import LeaseLost
 from ontarget.device_farm.farm import Farm
-from ontarget.device_farm.inventory import DeviceEntry, Inventory
+from ontarget.device_farm.inventory import DeviceEntry, Inventory, load
 from ontarget.device_farm.leases.sql import open_store
 from ontarget.device_farm.leases.store import LeaseRequest
 
@@ -53,8 +54,17 @@ def hold(address: str, ttl: float) -> None:
                 print(f"lost {error}", flush=True)  # noqa: T201
 
 
+def connect(path: Path, name: str) -> None:
+    with Farm.open(load(path)) as farm, farm.lease({"name": name}, ttl=3.0, owner="connected") as lease:
+        device = farm.connect(lease)
+        print("connected", device.info.model, flush=True)  # noqa: T201
+        sys.stdin.read()
+
+
 if __name__ == "__main__":
     if sys.argv[2] == "contend":
         contend(sys.argv[1], Path(sys.argv[3]), int(sys.argv[4]))
-    else:
+    elif sys.argv[2] == "hold":
         hold(sys.argv[1], float(sys.argv[3]))
+    else:
+        connect(Path(sys.argv[1]), sys.argv[3])

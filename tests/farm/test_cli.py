@@ -1,0 +1,253 @@
+"""The command `ontarget`, as a process."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.waiting import eventually
+
+FARM = """\
+version = 1
+[[device]]
+name = "here"
+model = "desk"
+connect = "local"
+tags = { rack = "b2" }
+[[device]]
+name = "away"
+model = "pi"
+connect = "ssh:127.0.0.1:1"
+"""
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("ONTARGET_", "CI_", "GITHUB_"))}
+    return {**kept, "XDG_STATE_HOME": str(tmp_path / "state"), "ONTARGET_ROOT": str(tmp_path / "root")}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    (folder / "farm.toml").write_text(FARM)
+    return folder
+
+
+@pytest.fixture
+def run(folder: Path, environment: dict[str, str]) -> Run:
+    def ontarget(*words: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            command(*words),
+            cwd=more.pop("cwd", folder),
+            env={**environment, **more},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return ontarget
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "ontarget.device_farm.cli", *words]
+
+
+def reserved(run: Run, *words: str) -> dict[str, Any]:
+    done = run("reserve", *words, "--json")
+    assert done.returncode == 0, done.stderr
+    record: dict[str, Any] = json.loads(done.stdout)
+    return record
+
+
+def listed(run: Run, **more: str) -> dict[str, dict[str, Any]]:
+    done = run("devices", "--json", **more)
+    assert done.returncode == 0, done.stderr
+    return {record["name"]: record for record in json.loads(done.stdout)}
+
+
+def test_from_reserve_to_release(run: Run) -> None:
+    assert list(listed(run)) == ["here", "away"]
+    record = reserved(run, "model=desk", "rack=b2", "--for", "10m", "--purpose", "a look")
+    assert set(record) == {"lease", "device", "model", "token", "expires"}
+    assert (record["device"], record["model"], record["token"]) == ("here", "desk", 1)
+    assert RFC3339.fullmatch(record["expires"])
+    here = listed(run)["here"]
+    assert set(here) == {"name", "model", "state", "holder", "purpose", "token", "expires", "reason"}
+    assert (here["state"], here["purpose"], here["token"], here["expires"], here["reason"]) == (
+        "leased",
+        "a look",
+        1,
+        record["expires"],
+        None,
+    )
+    assert "@" in here["holder"]
+    assert record["lease"] not in json.dumps(here)
+    assert listed(run)["away"]["expires"] is None
+    table = run("devices").stdout
+    assert "a look" in table
+    assert record["expires"] in table
+    assert run("release", record["lease"]).stdout == "released\n"
+    again = run("release", record["lease"])
+    assert (again.returncode, again.stdout) == (0, "it had ended before\n")
+    assert reserved(run, "name=here")["token"] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (("reserve", "model=none"), 2, "ontarget: no device has model=none; in this farm model is one of desk, pi\n"),
+        (("reserve", "rakc=b2"), 2, "did you mean 'rack'?"),
+        (("reserve", "pi"), 2, "'pi' is no KEY=VALUE"),
+        (("reserve", "model=pi", "model=desk"), 2, "a KEY was given twice"),
+        (("reserve", "--for", "soon"), 2, "'soon' is no duration"),
+        (("devices", "--farm", "none.toml"), 2, "cannot read the farm file none.toml"),
+        (("devices", "--farm", "farm.toml", "--on", "local"), 2, "--farm and --on were both given"),
+        (("devices", "--on", "usb:1"), 2, "'usb:1' names no device"),
+        (("release", "f00"), 2, "never gave out such a lease"),
+        (("nonsense",), 2, "No such command 'nonsense'"),
+        (("exec", "nobody", "--", "true"), 255, "no device has name=nobody; in this farm name is one of away, here"),
+        (("exec", "here"), 255, "there is no COMMAND"),
+        (("exec", "away", "--", "true"), 255, "away"),
+        (("exec", "--lease", "f00", "--", "true"), 255, "never gave out such a lease"),
+        (("console", "here"), 2, "this is no terminal"),
+        (("console", "here", "--log"), 2, "here: it has no serial console"),
+        (("board", "up", "virtual-abacus"), 2, "no virtual board model 'virtual-abacus'"),
+        (("board", "down", "virtual-nobody"), 1, "there was no board virtual-nobody"),
+    ],
+)
+def test_statuses_and_plain_messages(run: Run, words: tuple[str, ...], status: int, message: str) -> None:
+    done = run(*words)
+    assert done.returncode == status, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_bad_farm_file_names_its_line(run: Run, folder: Path) -> None:
+    (folder / "farm.toml").write_text(FARM + "conect = 1\n")
+    done = run("devices")
+    assert done.returncode == 2
+    assert (
+        done.stderr
+        == f'ontarget: {folder}/farm.toml:11: device "away": unknown key "conect"; did you mean "connect"?\n'
+    )
+
+
+def test_a_broken_store_is_infrastructure(run: Run, folder: Path) -> None:
+    (folder / "farm.db").write_text("no database" * 500)
+    done = run("devices")
+    assert done.returncode == 3
+    assert f"the store {folder}/farm.db failed: file is not a database" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_wait_that_ran_out(run: Run) -> None:
+    reserved(run, "name=here", "--purpose", "lunch")
+    done = run("reserve", "name=here", "--wait", "0.2s")
+    assert done.returncode == 1
+    waiting, failed = done.stderr.splitlines()
+    assert "waiting for a device with name=here, place 1 in the queue: here is held by" in waiting
+    assert "did not come free within 0.2s: here is held by" in failed
+    assert "for lunch" in failed
+
+
+def test_a_waiter_gets_it_when_it_is_given_back(folder: Path, environment: dict[str, str], run: Run) -> None:
+    lease = reserved(run, "name=here")["lease"]
+    words = command("reserve", "name=here", "--wait", "50s", "--json")
+    with subprocess.Popen(
+        words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as waiter:
+        assert waiter.stderr is not None
+        assert "place 1" in waiter.stderr.readline()
+        assert run("release", lease).returncode == 0
+        out, _ = waiter.communicate(timeout=50)
+    assert json.loads(out)["token"] == 2
+
+
+def test_exec_gives_output_and_status(run: Run) -> None:
+    done = run("exec", "here", "--", "sh", "-c", "echo $0 out; echo err >&2; exit 42", "a b")
+    assert (done.returncode, done.stdout, done.stderr) == (42, "a b out\n", "err\n")
+    assert listed(run)["here"]["state"] == "available"
+
+
+def test_exec_without_any_farm_file(run: Run, tmp_path: Path) -> None:
+    done = run("exec", "local", "--", "uname", "-a", cwd=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Linux")
+    assert list(listed(run, cwd=str(tmp_path))) == ["local"]
+
+
+def test_exec_under_a_lease(run: Run) -> None:
+    lease = reserved(run, "name=here")["lease"]
+    assert run("exec", "here", "--", "true").returncode == 255
+    assert run("exec", "--lease", lease, "--", "echo", "by option").stdout == "by option\n"
+    around = run("exec", "here", "--", "echo", "by environment", ONTARGET_LEASE=lease)
+    assert (around.returncode, around.stdout) == (0, "by environment\n")
+    assert listed(run)["here"]["token"] == 1, "it is still the reserved lease"
+
+
+def test_ctrl_c_gives_back(folder: Path, environment: dict[str, str], run: Run) -> None:
+    words = command("exec", "here", "--", "sh", "-c", "echo started; sleep 600")
+    with subprocess.Popen(
+        words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors.strip()) == (130, "ontarget: interrupted")
+    assert listed(run)["here"]["state"] == "available"
+
+
+def test_a_lease_of_the_users_own_is_released_from_anywhere(run: Run) -> None:
+    lease = reserved(run, "--on", "local")["lease"]
+    assert run("release", ONTARGET_LEASE=lease).stdout == "released\n"
+
+
+def test_an_output_that_nobody_reads(folder: Path, environment: dict[str, str]) -> None:
+    with subprocess.Popen(
+        command("exec", "here", "--", "yes"),
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "y\n"
+        process.stdout.close()
+        eventually(lambda: process.poll() is not None, "the end", deadline=30.0)
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+
+
+def test_version_help_and_completion(run: Run) -> None:
+    assert run("--version").stdout.startswith("ontarget, version ")
+    assert {"board", "console", "devices", "exec", "release", "reserve"} <= set(run("--help").stdout.split())
+    assert "_ONTARGET_COMPLETE" in run("completion", "bash").stdout
+    words = {"_ONTARGET_COMPLETE": "bash_complete", "COMP_WORDS": "ontarget exec h", "COMP_CWORD": "2"}
+    assert run(**words).stdout == "plain,here\n"
+
+
+def test_a_listing_loads_nothing_heavy(folder: Path, environment: dict[str, str]) -> None:
+    program = (
+        "import sys; from ontarget.device_farm.cli.main import main\n"
+        "try: main(['devices', '--json'])\n"
+        "finally: print([m for m in ('paramiko', 'matplotlib', 'numpy', 'serial', 'rich') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
