@@ -6,7 +6,10 @@ results made on unlike images can be told apart. It holds no key: those are adde
 
 import hashlib
 import json
+import os
 import re
+import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +22,7 @@ from ontarget.device_farm.locks import Progress, exclusive, unheard
 from ontarget.harness.errors import InfraError
 
 ARCHITECTURE = "arm64"
+UNUSED_KEPT = 30 * 24 * 3600.0
 _KERNEL = "linux-image-cloud-arm64"
 _SYSTEM = ("busybox-static", "dropbear-bin", "libc6", "libstdc++6", "libgcc-s1")
 _KERNEL_FILES = re.compile(r"linux-image-\d.*")
@@ -60,7 +64,15 @@ def build(*, cache: Path | None = None, progress: Progress = unheard) -> Image:
             (made / "packages.json").write_text(json.dumps([deb.stem for deb in debs], indent=1))
             made.rename(images / digest)
             debian.emptied(building).rmdir()
+            _remove_old(images)
+        os.utime(images / digest)
     return _image(images, digest)
+
+
+def _remove_old(images: Path) -> None:
+    for image in images.glob("[!.]*"):
+        if time.time() - image.stat().st_mtime > UNUSED_KEPT:
+            shutil.rmtree(image)
 
 
 def cached(digest: str, *, cache: Path | None = None) -> Image | None:

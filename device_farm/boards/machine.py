@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ontarget.device_farm.boards import qmp, registry
+from ontarget.device_farm.boards import guest, qmp, registry
 from ontarget.device_farm.boards.image import Image
 from ontarget.device_farm.boards.models import model_named
 from ontarget.device_farm.boards.registry import Board
@@ -20,8 +20,8 @@ from ontarget.harness.errors import DeadlineExceeded, InfraError
 
 MEMORY_MIB = 512
 BOOT_DEADLINE = 120.0
-# Nothing inside is placed at random: equal programs then run equal instructions.
-_KERNEL_WORDS = "console=ttyAMA0 panic=1 nokaslr norandmaps transparent_hugepage=never"
+# Nothing inside is placed at random and little runs beside: equal programs then run equal instructions.
+_KERNEL_WORDS = "console=ttyAMA0 panic=1 nokaslr norandmaps transparent_hugepage=never ipv6.disable=1"
 _FORWARDED = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+22\s")
 _LISTENING = re.compile(r"tcp:127\.0\.0\.1:(\d+)")
 
@@ -90,13 +90,21 @@ def wait_until_up(
 ) -> None:
     """Wait until the board's SSH server greets. Raises InfraError if QEMU ends, DeadlineExceeded after `deadline` s."""
     end = now() + deadline
-    while not _greets(board.ssh_port):
+    # A connection made before the network is up would reach the board seconds later, and disturb what is timed then.
+    while not (_has_started(board) and _greets(board.ssh_port)):
         if registry.process_of(board.folder) is None:
             raise InfraError(f"QEMU ended before the board was up; its console said: {_tail(board)}", device=board.name)
         if now() > end:
             message = f"not up {deadline:g} s after power-on; its console said: {_tail(board)}"
             raise DeadlineExceeded(message, device=board.name)
         sleep(0.05)
+
+
+def _has_started(board: Board) -> bool:
+    try:
+        return guest.READY.encode() in board.boot_log.read_bytes()
+    except FileNotFoundError:
+        return False
 
 
 def _greets(port: int) -> bool:
@@ -117,22 +125,27 @@ def _tail(board: Board) -> str:
 
 def stop(folder: Path, *, deadline: float = 10.0) -> bool:
     """Cut the power of the board that runs from `folder`. Returns whether it was on. Raises DeadlineExceeded."""
-    pid = registry.process_of(folder)
-    if pid is None:
-        return False
+    was_on = False
+    # QEMU forks while it starts: look again until there is none.
+    while pids := registry.processes_of(folder):
+        was_on = True
+        for pid in pids:
+            _kill(pid, folder, deadline)
+    return was_on
+
+
+def _kill(pid: int, folder: Path, deadline: float) -> None:
     try:
         process = os.pidfd_open(pid)
     except ProcessLookupError:
-        return True
+        return
     try:
         # The descriptor cannot come to mean another process: check once more that it is the one that was looked for.
-        if registry.process_of(folder) != pid:
-            return True
-        signal.pidfd_send_signal(process, signal.SIGKILL)
-        if not select.select([process], [], [], deadline)[0]:
-            raise DeadlineExceeded(f"QEMU (process {pid}) outlived SIGKILL by {deadline:g} s", device=folder.name)
+        if registry.runs_from(folder, pid):
+            signal.pidfd_send_signal(process, signal.SIGKILL)
+            if not select.select([process], [], [], deadline)[0]:
+                raise DeadlineExceeded(f"QEMU (process {pid}) outlived SIGKILL by {deadline:g} s", device=folder.name)
     except ProcessLookupError:
-        return True
+        return
     finally:
         os.close(process)
-    return True

@@ -147,13 +147,25 @@ def read(name: str) -> Board | None:
 
 def process_of(folder: Path) -> int | None:
     """The id of the QEMU process that runs from `folder`, None if there is none."""
-    pid_file = folder / "pid"
     try:
-        pid = int(pid_file.read_text())
-        arguments = Path("/proc", str(pid), "cmdline").read_bytes().split(b"\0")
-    except (FileNotFoundError, ProcessLookupError, ValueError):
+        pid = int((folder / "pid").read_text())
+    except (FileNotFoundError, ValueError):
         return None
-    return pid if str(pid_file).encode() in arguments else None
+    return pid if runs_from(folder, pid) else None
+
+
+def processes_of(folder: Path) -> list[int]:
+    """All QEMU processes of `folder`, also one that has not yet written its id."""
+    return [int(path.name) for path in Path("/proc").glob("[1-9]*") if runs_from(folder, int(path.name))]
+
+
+def runs_from(folder: Path, pid: int) -> bool:
+    """Whether the process was started with the pid file of `folder`."""
+    try:
+        arguments = Path("/proc", str(pid), "cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return str(folder / "pid").encode() in arguments
 
 
 def find(name: str) -> Board | None:

@@ -1,6 +1,7 @@
 """Boards as a user meets them: they boot, answer, survive the run that started them, and are found again."""
 
 import os
+import re
 import select
 import signal
 import statistics
@@ -8,13 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-import serial
 
 from ontarget.device_farm import boards
 from ontarget.device_farm.boards import Board, machine, registry
+from ontarget.harness.consoles.serial import SerialConsole
 from ontarget.harness.errors import DeadlineExceeded, HostKeyRefused, UserError
 from support.boards import connected, said
 
@@ -70,10 +72,9 @@ def killed(process: "subprocess.Popen[str]") -> None:
 
 def console_says(board: Board, typed: bytes, expected: bytes) -> bytes:
     """What the console prints, up to `expected`, after `typed`."""
-    with serial.serial_for_url(board.console_url, timeout=60) as console:
+    with closing(SerialConsole(board.console_url, board.name)) as console:
         console.write(typed)
-        read: bytes = console.read_until(expected)
-    return read
+        return console.expect(re.escape(expected), deadline=60)
 
 
 def test_a_command_runs_on_the_processor_that_the_model_names(shared_board: SharedBoard) -> None:
@@ -114,9 +115,9 @@ def test_the_console_has_a_shell_and_survives_reconnection(shared_board: SharedB
 
 def test_kernel_messages_reach_the_console(shared_board: SharedBoard) -> None:
     board = shared_board(A53)
-    with serial.serial_for_url(board.console_url, timeout=60) as console:
+    with closing(SerialConsole(board.console_url, board.name)) as console:
         said(board, "sh", "-c", "echo '<2>planted kernel message' > /dev/kmsg")
-        assert b"planted kernel message" in console.read_until(b"planted kernel message")
+        console.expect(rb"\[ *\d+\.\d+\] planted kernel message", deadline=60)
 
 
 def test_a_second_up_of_the_name_gives_the_same_board(shared_board: SharedBoard) -> None:

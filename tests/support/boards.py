@@ -1,6 +1,8 @@
 """Virtual boards for tests: one of each model per test session, in a registry of the session's own."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ontarget.device_farm import boards
-from ontarget.device_farm.boards import Board
+from ontarget.device_farm.boards import Board, registry
+from ontarget.device_farm.locks import exclusive, exclusive_if_free
 from ontarget.harness.transports.address import SshAddress
 from ontarget.harness.transports.ssh.transport import SshTransport
 
@@ -28,13 +31,28 @@ def state_home(folder: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def boards_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The registry of this session; all boards in it are stopped at its end."""
-    folder = tmp_path_factory.mktemp("state")
-    yield folder
+def boards_home() -> Iterator[Path]:
+    """The registry of this session; its boards are stopped at its end, and those of killed sessions at the start."""
+    base = Path(tempfile.gettempdir(), f"ontarget-tests-{os.getuid()}")
+    for left in base.glob("*.lock"):
+        with exclusive_if_free(left) as free:
+            if free:
+                stop_all(left.with_suffix(""))
+                left.unlink()
+    folder = base / str(os.getpid())
+    with exclusive(Path(f"{folder}.lock")):
+        folder.mkdir(exist_ok=True)
+        yield folder
+        stop_all(folder)
+        Path(f"{folder}.lock").unlink()
+
+
+def stop_all(folder: Path) -> None:
+    """Stop all boards of the registry in `folder`, and remove it."""
     with state_home(folder):
-        for board in boards.running():
-            boards.down(board.name)
+        for name in registry.names():
+            boards.down(name)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
