@@ -38,7 +38,8 @@ _ZEROS = (0, 0)  # no blob
 class Bound:
     """A call with its arguments, kept on the device and not run yet.
 
-    `buffers` are those that it was given, by the names of the prototype's parameters.
+    `buffers` are those that it was given, by the names of the prototype's parameters. `cleanup` frees what was made
+    for the call, once it has run for the last time; a process that ends needs none.
     """
 
     process: "Process"
@@ -46,10 +47,15 @@ class Bound:
     identity: int
     prototype: Prototype
     buffers: Mapping[str, Buffer] = field(default_factory=dict)
+    cleanup: "Bound | None" = None
 
     def naming(self, **buffers: Buffer) -> "Bound":
         """The same call, with these buffers known by these names too."""
         return replace(self, buffers={**self.buffers, **buffers})
+
+    def undone_by(self, cleanup: "Bound") -> "Bound":
+        """The same call, with another that frees what was made for it."""
+        return replace(self, cleanup=cleanup)
 
 
 class Process:

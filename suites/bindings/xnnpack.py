@@ -195,7 +195,8 @@ def prepare(library: Process, case: Case) -> Bound:
     setup = (*operator.setup(library, case), *inputs.values(), output, _NO_THREADS)
     library.send(PROTOTYPES, f"xnn_setup_{function}", handle.value, *setup, returns=_SUCCESS)
     run = library.bind(PROTOTYPES, "xnn_run_operator", handle.value, _NO_THREADS, returns=_SUCCESS)
-    return run.naming(**inputs, output=output)
+    delete = library.bind(PROTOTYPES, "xnn_delete_operator", handle.value, returns=_SUCCESS)
+    return run.naming(**inputs, output=output).undone_by(delete)
 
 
 def _operand(library: Process, case: Case, key: str) -> Buffer:
