@@ -80,8 +80,13 @@ def measure(found: NDArray[Any], expected: Reals, tolerance: Tolerance) -> Close
         most_differing=tolerance.most_differing,
         typical_ulp=float(np.finfo(found.dtype).eps) * root_mean_square(expected) if is_float else 0.0,
         largest_ulp=float(ulps[np.isfinite(expected)].max(initial=0.0)) if is_float else 0.0,
-        digest=hashlib.sha256(np.ascontiguousarray(found).tobytes()).hexdigest(),
+        digest=digest_of(found),
     )
+
+
+def digest_of(result: NDArray[Any]) -> str:
+    """The SHA-256 (hex) of a result's bytes, as `Process.digest` makes it on the device."""
+    return hashlib.sha256(result.tobytes()).hexdigest()
 
 
 def why_off(side: Closeness, tolerance: Tolerance) -> str:

@@ -65,7 +65,10 @@ def test_a_baseline_that_is_no_better_excuses_within_the_tolerance_only(build: B
     assert judged.outcome is Outcome.PASS
     both = check(scale, build("flipped", "FLIPPED"), build("old", "FLIPPED"), result="y", expected=EXPECTED)
     assert both.outcome is Outcome.WRONG
-    assert "the baseline is wrong too" in both.message
+    assert "the baseline's result is the same" in both.message
+    other = check(scale, build("worse", "FLIPPED", "COARSE"), build("older", "FLIPPED"), result="y", expected=EXPECTED)
+    assert other.outcome is Outcome.WRONG
+    assert "the baseline is wrong too" in other.message
 
 
 def test_other_bits_for_the_same_inputs_are_wrong(build: Build) -> None:
