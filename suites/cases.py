@@ -10,18 +10,14 @@ from numpy.typing import NDArray
 
 from ontarget.harness.binding import Case, Quantization
 from ontarget.harness.errors import NotOffered
+from ontarget.suites import noise
 from ontarget.suites.layers import Layer
 
 CONVOLUTIONS = frozenset({"conv2d", "pointwise_conv2d", "grouped_conv2d", "depthwise_conv2d"})
 POOLS = frozenset({"max_pool2d", "average_pool2d"})
 ACTIVATIONS = frozenset({"sigmoid", "hardswish", "softmax"})
 
-# Standard deviations that fit between zero and the end of a quantised range: 1 value in 16,000 of a normal
-# distribution lies beyond, so that saturation is tested and does not hide the rest.
-_SIGMAS_IN_RANGE = 4.0
-
 # Not 0, so that a kernel that forgets a zero point is wrong.
-_INPUT_ZERO_POINT = 3
 _SECOND_ZERO_POINT = -7
 _OUTPUT_ZERO_POINT = -5
 
@@ -80,31 +76,28 @@ def _fully_connected(layer: Layer, dtype: str, rng: np.random.Generator, draft: 
 def _product(
     inputs: tuple[int, ...], weights: tuple[int, ...], dtype: str, rng: np.random.Generator, draft: _Draft
 ) -> None:
-    """Operands of sums of products, whose outputs have a standard deviation of about 1."""
+    """Operands of sums of products, and a bias of the sums' own size."""
     terms = int(np.prod(weights[1:]))
+    draft.tensors["input"] = noise.part("input", dtype, inputs, rng)
+    draft.tensors["weights"] = noise.part("weights", dtype, weights, rng)
+    bias = rng.standard_normal(weights[0]) * np.sqrt(terms)
     if dtype == "f32":
-        x = rng.standard_normal(inputs, dtype=np.float32)
-        w = rng.standard_normal(weights, dtype=np.float32) / np.float32(np.sqrt(terms))
-        draft.tensors.update(input=x, weights=w, bias=rng.standard_normal(weights[0], dtype=np.float32))
+        draft.tensors["bias"] = bias.astype(np.float32)
         return
-    x8, input_scale = _quantized_normal(rng, inputs, draft, "input", _INPUT_ZERO_POINT)
-    w8 = rng.integers(-127, 128, size=weights, dtype=np.int8)
-    weights_scale = _c_float(1.0 / 127)
-    deviation = np.sqrt(terms) * _spread(x8, _INPUT_ZERO_POINT) * _spread(w8, 0)
-    bias = np.rint(rng.standard_normal(weights[0]) * deviation / 4).astype(np.int32)
-    draft.tensors.update(input=x8, weights=w8, bias=bias)
+    steps = noise.STEPS_PER_DEVIATION * noise.DEVIATION_OF_WEIGHTS
+    draft.tensors["bias"] = np.rint(bias * steps / 4).astype(np.int32)
+    input_scale, weights_scale = _c_float(1 / noise.STEPS_PER_DEVIATION), _c_float(1 / 127)
+    draft.quantization["input"] = Quantization(input_scale, noise.ZERO_POINT)
     draft.quantization["weights"] = Quantization(weights_scale)
-    reach = _SIGMAS_IN_RANGE * float(deviation) * input_scale * weights_scale
-    draft.quantization["output"] = Quantization(_c_float(reach / 127), _OUTPUT_ZERO_POINT)
+    _fit_output(draft, np.sqrt(terms) * steps * input_scale * weights_scale)
 
 
 def _pool(layer: Layer, dtype: str, rng: np.random.Generator, draft: _Draft) -> None:
     draft.output_shape = layer.attributes["output"]
-    if dtype == "f32":
-        draft.tensors["input"] = rng.standard_normal(layer.attributes["input"], dtype=np.float32)
-    else:
-        _quantized_normal(rng, layer.attributes["input"], draft, "input", _INPUT_ZERO_POINT)
-        draft.quantization["output"] = draft.quantization["input"]
+    draft.tensors["input"] = noise.part("input", dtype, layer.attributes["input"], rng)
+    if dtype == "qs8":
+        grid = Quantization(_c_float(1 / noise.STEPS_PER_DEVIATION), noise.ZERO_POINT)
+        draft.quantization.update(input=grid, output=grid)
 
 
 def _global_average(layer: Layer, dtype: str, rng: np.random.Generator, draft: _Draft) -> None:
@@ -112,35 +105,27 @@ def _global_average(layer: Layer, dtype: str, rng: np.random.Generator, draft: _
     n, height, width, channels = layer.attributes["input"]
     draft.output_shape = (n, 1, 1, channels)
     x = rng.standard_normal((n, height, width, channels)) + 2 * rng.standard_normal((n, 1, 1, channels))
-    if dtype == "f32":
-        draft.tensors["input"] = x.astype(np.float32)
-    else:
-        scale = _c_float(_SIGMAS_IN_RANGE * np.sqrt(5.0) / 127)
-        _quantize(x, scale, draft, "input", _INPUT_ZERO_POINT)
-        draft.quantization["output"] = Quantization(_c_float(scale * 0.75), _OUTPUT_ZERO_POINT)
+    _fill(draft, "input", x, dtype, deviation=5**0.5)
+    if dtype == "qs8":
+        _fit_output(draft, 2.0)
 
 
 def _sum(layer: Layer, dtype: str, rng: np.random.Generator, draft: _Draft) -> None:
     shape = layer.attributes["input"]
     draft.output_shape = shape
-    if dtype == "f32":
-        draft.tensors["input"] = rng.standard_normal(shape, dtype=np.float32)
-        draft.tensors["input2"] = rng.standard_normal(shape, dtype=np.float32)
-    else:
-        _quantized_normal(rng, shape, draft, "input", _INPUT_ZERO_POINT)
-        _quantized_normal(rng, shape, draft, "input2", _SECOND_ZERO_POINT, deviation=0.5)
-        reach = _SIGMAS_IN_RANGE * np.hypot(1.0, 0.5)
-        draft.quantization["output"] = Quantization(_c_float(reach / 127), _OUTPUT_ZERO_POINT)
+    _fill(draft, "input", rng.standard_normal(shape), dtype)
+    _fill(draft, "input2", 0.5 * rng.standard_normal(shape), dtype, deviation=0.5, zero_point=_SECOND_ZERO_POINT)
+    if dtype == "qs8":
+        _fit_output(draft, float(np.hypot(1.0, 0.5)))
 
 
 def _activation(layer: Layer, dtype: str, rng: np.random.Generator, draft: _Draft) -> None:
     """Inputs on both sides of where the function bends and saturates."""
     shape = layer.attributes["input"]
     draft.output_shape = shape
-    if dtype == "f32":
-        draft.tensors["input"] = 3 * rng.standard_normal(shape, dtype=np.float32)
-    else:
-        _quantized_normal(rng, shape, draft, "input", _INPUT_ZERO_POINT, deviation=2.0)
+    deviation = 3.0 if dtype == "f32" else 2.0
+    _fill(draft, "input", deviation * rng.standard_normal(shape), dtype, deviation=deviation)
+    if dtype == "qs8":
         # Libraries fix the grid of a sigmoid: all of 0 to 1 in 256 steps.
         draft.quantization["output"] = Quantization(1 / 256, -128)
 
@@ -148,10 +133,7 @@ def _activation(layer: Layer, dtype: str, rng: np.random.Generator, draft: _Draf
 def _shuffle(layer: Layer, dtype: str, rng: np.random.Generator, draft: _Draft) -> None:
     pixels, groups, channels = (layer.attributes[key] for key in ("pixels", "groups", "group_channels"))
     draft.output_shape = (pixels, groups * channels)
-    if dtype == "f32":
-        draft.tensors["input"] = rng.standard_normal(draft.output_shape, dtype=np.float32)
-    else:
-        draft.tensors["input"] = rng.integers(-128, 128, size=draft.output_shape, dtype=np.int8)
+    draft.tensors["input"] = noise.part("input", dtype, draft.output_shape, rng)
 
 
 _Maker = Callable[[Layer, str, np.random.Generator, _Draft], None]
@@ -166,28 +148,27 @@ _MAKERS: Mapping[str, _Maker] = {
 }
 
 
-def _quantized_normal(
-    rng: np.random.Generator,
-    shape: tuple[int, ...],
+def _fill(
     draft: _Draft,
     name: str,
-    zero_point: int,
+    values: NDArray[np.float64],
+    dtype: str,
+    *,
     deviation: float = 1.0,
-) -> tuple[NDArray[np.int8], float]:
-    scale = _c_float(_SIGMAS_IN_RANGE * deviation / 127)
-    values = rng.standard_normal(shape, dtype=np.float32) * deviation
-    return _quantize(values, scale, draft, name, zero_point), scale
-
-
-def _quantize(values: NDArray[Any], scale: float, draft: _Draft, name: str, zero_point: int) -> NDArray[np.int8]:
-    stored: NDArray[np.int8] = np.clip(np.rint(values / scale) + zero_point, -128, 127).astype(np.int8)
-    draft.tensors[name] = stored
+    zero_point: int = noise.ZERO_POINT,
+) -> None:
+    """A tensor of real `values` in the dtype; `deviation` is their standard one, which sets the grid."""
+    if dtype == "f32":
+        draft.tensors[name] = values.astype(np.float32)
+        return
+    scale = _c_float(deviation / noise.STEPS_PER_DEVIATION)
+    draft.tensors[name] = np.clip(np.rint(values / scale) + zero_point, -128, 127).astype(np.int8)
     draft.quantization[name] = Quantization(scale, zero_point)
-    return stored
 
 
-def _spread(stored: NDArray[np.int8], zero_point: int) -> float:
-    return float(np.sqrt(np.mean(np.square(stored.astype(np.float32) - zero_point))))
+def _fit_output(draft: _Draft, deviation: float) -> None:
+    """An output grid for results of this standard deviation."""
+    draft.quantization["output"] = Quantization(_c_float(deviation / noise.STEPS_PER_DEVIATION), _OUTPUT_ZERO_POINT)
 
 
 def _c_float(value: float) -> float:
