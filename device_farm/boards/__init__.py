@@ -6,7 +6,20 @@ host is doing, and is blind to caches and pipelines.
 
 from ontarget.device_farm.boards.lifecycle import build, down, power_off, power_on, up
 from ontarget.device_farm.boards.models import MODELS
-from ontarget.device_farm.boards.registry import Board, find, running
+from ontarget.device_farm.boards.registry import Board, find, names, running
 from ontarget.device_farm.boards.timing import heal, quiet
 
-__all__ = ["MODELS", "Board", "build", "down", "find", "heal", "power_off", "power_on", "quiet", "running", "up"]
+__all__ = [
+    "MODELS",
+    "Board",
+    "build",
+    "down",
+    "find",
+    "heal",
+    "names",
+    "power_off",
+    "power_on",
+    "quiet",
+    "running",
+    "up",
+]

@@ -52,7 +52,7 @@ def down(names: tuple[str, ...], every: bool) -> int:
 
     if bool(names) == every:
         raise click.UsageError("name boards, or give --all")
-    missing = [name for name in names or [board.name for board in boards.running()] if not boards.down(name)]
+    missing = [name for name in names or boards.names() if not boards.down(name)]
     for name in missing:
         say(f"there was no board {name}")
     return 1 if missing else 0
