@@ -77,6 +77,9 @@ def test_what_a_candidate_does_wrong_fails_its_test_and_no_other(
     assert ran.status == 1, ran.output
     assert ran.outcomes() == [("accuracy", outcome), (None, "pass")]
     assert told in ran.records()[0]["message"]
+    # the message says what went wrong, the test's own lines where
+    assert "accuracy.check(call, candidate, baseline" in ran.output
+    assert "harness/metrics" not in ran.output
     assert "1 failed, 1 passed" in ran.output
     assert f"1 pass, 1 {outcome}" in ran.output
 
