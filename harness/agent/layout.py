@@ -231,9 +231,7 @@ def lay_out(prototype: Prototype, arguments: Sequence[Any], abi: Abi) -> tuple[t
             values.append(encode(parameter, argument, abi))
         except BadPrototype as error:
             raise BadPrototype(f"{prototype.function}: {error}") from None
-    slots, registers = (
-        _lay_out_32(prototype, values) if abi.pointer_size == 4 else _lay_out_64(prototype, values, abi)
-    )
+    slots, registers = _lay_out_32(prototype, values) if abi.pointer_size == 4 else _lay_out_64(prototype, values, abi)
     if registers.stack > MOST_STACK_WORDS:
         raise UnsupportedPrototype(
             f"{prototype.function} needs {registers.stack} words on the stack; at most {MOST_STACK_WORDS} are passed"

@@ -135,6 +135,15 @@ class AgentSession:
     def slowness(self, factor: float) -> None:
         self._conversation.slowness = factor
 
+    @property
+    def memory_budget(self) -> int:
+        """Bytes of arrays that are kept on the device for processes to come."""
+        return self._blobs.budget
+
+    @memory_budget.setter
+    def memory_budget(self, size: int) -> None:
+        self._blobs.budget = size
+
     def path_of(self, digest: str, name: str) -> str:
         """Where a stored file is on the device."""
         return str(PurePosixPath(self.root) / digest / name)

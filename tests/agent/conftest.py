@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from ontarget.harness.abi import Abi
 from ontarget.harness.agent.session import AgentSession
-from support.agents import ABIS, NATIVE, start, transport_for
+from support import culprit as culprit_library
+from support.agents import ABIS, NATIVE, compile_library, start, transport_for
 
 
 @pytest.fixture(scope="session")
@@ -37,10 +39,9 @@ def abi(request: pytest.FixtureRequest) -> Abi:
 
 
 @pytest.fixture(scope="module")
-def session_of_abi(abi: Abi, open_root: Path, libc_cache: Path, request: pytest.FixtureRequest) -> Iterator[AgentSession]:
+def session_of_abi(abi: Abi, open_root: Path, libc_cache: Path) -> Iterator[AgentSession]:
     """An agent of each ABI."""
-    root = open_root / f"{request.module.__name__.rpartition('.')[2]}-{abi}"
-    session = start(transport_for(abi, libc_cache), root, abi=abi)
+    session = start(transport_for(abi, libc_cache), open_root / abi, abi=abi)
     yield session
     session.close()
 
@@ -51,3 +52,14 @@ def session(root: Path, libc_cache: Path) -> Iterator[AgentSession]:
     session = start(transport_for(NATIVE, libc_cache), root)
     yield session
     session.close()
+
+
+@pytest.fixture(scope="session")
+def culprit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library that crashes, hangs and leaves, for this machine."""
+    return compile_library(culprit_library.SOURCE, tmp_path_factory.mktemp("culprit") / "libculprit.so")
+
+
+@pytest.fixture(scope="module")
+def culprit_of_abi(abi: Abi, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_library(culprit_library.SOURCE, tmp_path_factory.mktemp("culprit") / "libculprit.so", abi)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
 from ontarget.harness.abi import Abi
 from ontarget.harness.agent.process import Process
 from ontarget.harness.agent.session import AgentSession
@@ -124,7 +125,7 @@ def check(process: Process, index: int, function: Sequence[Argument]) -> None:
 
 
 # No shrinking: an example is a compiled library, and its failing function is named.
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate], print_blob=False)
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(batch=batches())
 def test_arguments_of_every_kind_and_number_arrive(
     batch: Batch, abi: Abi, session_of_abi: AgentSession, tmp_path_factory: pytest.TempPathFactory
@@ -147,14 +148,14 @@ def test_long_and_size_t_have_the_width_of_the_device(abi: Abi, session_of_abi: 
 
 
 def test_more_arguments_than_registers_of_one_kind(abi: Abi, session_of_abi: AgentSession, tmp_path: Path) -> None:
-    """100 of each kind, so that the largest frame of stack words is used."""
-    parameters = ", ".join(f"double d{i}, int i{i}" for i in range(50))
-    total = " + ".join(f"d{i} * {i + 1} + i{i}" for i in range(50))
+    """Far more than registers, so that the largest frame of stack words is used."""
+    parameters = ", ".join(f"double d{i}, int i{i}" for i in range(36))
+    total = " + ".join(f"d{i} * {i + 1} + i{i}" for i in range(36))
     process = spawn(
         session_of_abi,
         compile_library(f"double f({parameters}) {{ return {total}; }}", tmp_path / "libmany.so", abi),
     )
-    values = [value for i in range(50) for value in (i / 2, -i)]
+    values = [value for i in range(36) for value in (i / 2, -i)]
     result = process.call(f"double f({parameters});", "f", *values)
-    assert result == sum(i / 2 * (i + 1) - i for i in range(50))
+    assert result == sum(i / 2 * (i + 1) - i for i in range(36))
     process.close()

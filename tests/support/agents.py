@@ -38,10 +38,10 @@ def transport_for(abi: Abi, cache: Path) -> Transport:
     emulator, architecture = EMULATORS[abi]
     tree = cache / architecture
     if not tree.is_dir():
-        fresh = cache / f"{architecture}.unpacking"
-        debian.extract(debian.fetch(["libc6", "libgcc-s1"], architecture), fresh)
-        fresh.rename(tree)
-    return EmulatedTransport(f"test-{abi}", (emulator, "-L", str(tree)))
+        # The cross compilers' packages hold the same libraries, and come with the host's own package lists.
+        packages = [f"libc6-{architecture}-cross", f"libgcc-s1-{architecture}-cross"]
+        debian.extract(debian.fetch(packages, "amd64", keep=packages.__contains__), tree)
+    return EmulatedTransport(f"test-{abi}", (emulator, "-L", str(tree / "usr" / str(abi.triplet))))
 
 
 def start(transport: Transport, root: Path, *, token: int = 1, store: str = "test", abi: Abi = NATIVE) -> AgentSession:

@@ -106,22 +106,55 @@ static void registers(const ucontext_t *context, uintptr_t *counter, uintptr_t *
 #endif
 }
 
-/* No unwinder: it allocates and locks. The first word that points into code of a library under test is the one. */
+/* Whether an address, which lies in code, is one that a call returns to: the instruction before it is a call. */
+static bool follows_call(const struct range *range, uintptr_t address) {
+#if defined(__x86_64__)
+    const uint8_t *code = (const uint8_t *)address;
+    if (address - range->start < 7)
+        return false;
+    if (code[-5] == 0xe8)
+        return true;
+    for (int length = 2; length <= 7; length++) /* call through a register or memory: ff /2 */
+        if (code[-length] == 0xff && (code[1 - length] & 0x38) == 0x10)
+            return true;
+    return false;
+#elif defined(__aarch64__)
+    if (address % 4 != 0 || address - range->start < 4)
+        return false;
+    uint32_t code = ((const uint32_t *)address)[-1];
+    return code >> 26 == 0x25 || (code & 0xfffffc1f) == 0xd63f0000; /* bl, blr */
+#else
+    if (address - range->start < 5)
+        return false;
+    if ((address & 1) != 0) { /* Thumb: bl, blx, or blx to a register */
+        const uint16_t *code = (const uint16_t *)(address - 1);
+        return ((code[-2] & 0xf800) == 0xf000 && (code[-1] & 0xc000) == 0xc000) || (code[-1] & 0xff87) == 0x4780;
+    }
+    if (address % 4 != 0)
+        return false;
+    uint32_t code = ((const uint32_t *)address)[-1];
+    return (code & 0x0f000000) == 0x0b000000 || code >> 25 == 0x7d || (code & 0x0ffffff0) == 0x012fff30;
+#endif
+}
+
+static bool is_return_address(uintptr_t address) {
+    const struct range *range = range_of(address);
+    return range != NULL && !range->system && follows_call(range, address);
+}
+
+/* No unwinder: it allocates and locks. The innermost word that a library under test returns to is the one. */
 #if defined(__has_attribute)
 #if __has_attribute(no_sanitize)
 __attribute__((no_sanitize("address")))
 #endif
 #endif
 static uintptr_t find_caller(uintptr_t stack, uintptr_t link) {
-    const struct range *range = range_of(link);
-    if (range != NULL && !range->system)
-        return link - 1;
+    if (is_return_address(link))
+        return link - 2; /* in the call, whatever its length, also where the lowest bit means Thumb */
     const uintptr_t *word = (const uintptr_t *)(stack & ~(sizeof(uintptr_t) - 1));
-    for (int i = 0; i < STACK_WORDS; i++) {
-        range = range_of(word[i]);
-        if (range != NULL && !range->system)
-            return word[i] - 1;
-    }
+    for (int i = 0; i < STACK_WORDS; i++)
+        if (is_return_address(word[i]))
+            return word[i] - 2;
     return 0;
 }
 
