@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ from ontarget.suites import layers
 BOARD_MODELS = ("virtual-cortex-a53", "virtual-cortex-a76")
 SELECTION = "core and (accuracy or smallest)"
 
-console = Console()
+console = Console(soft_wrap=True)
 
 
 def main() -> int:
@@ -31,14 +32,15 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="where results and reports go")
     out: Path = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("demo: ended by SIGTERM"))  # so that boards are stopped, too
     started = time.monotonic()
     with running_boards() as models:
         abis = [Abi.X86_64, Abi.AARCH64] if models else [Abi.X86_64]
         farm = write_farm(out / "farm.toml", models)
         say("fetching Debian's XNNPACK for " + " and ".join(abis))
-        originals = {abi: library.fetch(abi) for abi in abis}
+        originals = {abi: library.fetch(abi, say) for abi in abis}
         say("building the candidate with planted faults (a first cross build takes up to 90 s)")
-        planted = {abi: library.plant_faults(abi, out.resolve() / "planted" / abi) for abi in abis}
+        planted = {abi: library.plant_faults(abi, originals[abi], out.resolve() / "planted" / abi) for abi in abis}
         devices = 1 + len(models)
         ready = time.monotonic()
         say(f"{devices} devices ready after {ready - started:.0f} s. Part 1: the candidate is the baseline")

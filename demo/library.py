@@ -3,28 +3,27 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from ontarget.device_farm import debian
 from ontarget.harness.abi import Abi
 
-SONAME = "libxnnpack.so.0"
+SONAME = "libXNNPACK.so.0"
 # The same length as SONAME, so that the name can be changed in place.
-REAL_SONAME = "libxnnreal.so.0"
+REAL_SONAME = "libXNNREAL.so.0"
 
 DEBIAN_ARCHITECTURES = {Abi.X86_64: "amd64", Abi.AARCH64: "arm64"}
 
 
-def fetch(abi: Abi) -> Path:
+def fetch(abi: Abi, progress: Callable[[str], object]) -> Path:
     """Return the folder of Debian's libxnnpack0 and the libraries that it needs, for `abi`."""
-    tree = debian.library_tree("libxnnpack0", DEBIAN_ARCHITECTURES[abi])
-    return next(tree.rglob(SONAME)).parent
+    return debian.libraries("libxnnpack0", DEBIAN_ARCHITECTURES[abi], progress=progress)
 
 
-def plant_faults(abi: Abi, folder: Path) -> Path:
-    """Make a candidate from the real library that stands behind `interpose.c`; return its folder."""
+def plant_faults(abi: Abi, original: Path, folder: Path) -> Path:
+    """Make a candidate from the real library in `original` that stands behind `interpose.c`; return its folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    original = fetch(abi)
     for library in original.glob("lib*.so.*"):
         if library.name != SONAME:
             shutil.copy(library, folder / library.name)
