@@ -18,7 +18,7 @@ def main(*, quick: bool) -> bool:
         library = compile_library(Path(folder))
         with loopback.device(server) as device, ssh_driver(server.port, server.user, server.key) as labgrid:
             process = device.session.spawn(str(library), label="candidate")
-            echo = device.transport.open(["cat"])
+            echo = server.connect("echo").open(["cat"])
 
             def calls() -> None:
                 for number in range(CALLS):

@@ -16,7 +16,7 @@ REAL_SONAME = "libXNNREAL.so.0"
 DEBIAN_ARCHITECTURES = {Abi.X86_64: "amd64", Abi.AARCH64: "arm64"}
 
 
-def fetch(abi: Abi, progress: Callable[[str], object]) -> Path:
+def fetch(abi: Abi, progress: Callable[[str], None]) -> Path:
     """Return the folder of Debian's libxnnpack0 and the libraries that it needs, for `abi`."""
     return debian.libraries("libxnnpack0", DEBIAN_ARCHITECTURES[abi], progress=progress)
 
@@ -32,7 +32,7 @@ def plant_faults(abi: Abi, original: Path, folder: Path) -> Path:
         raise SystemExit(f"demo: {original / SONAME}: expected its own name once, found another layout")
     (folder / REAL_SONAME).write_bytes(real.replace(SONAME.encode() + b"\0", REAL_SONAME.encode() + b"\0"))
     command = [
-        *(sys.executable, "-m", "ziglang", "cc", "-target", abi.zig_target, "-shared", "-fPIC", "-O2"),
+        *(sys.executable, "-m", "ziglang", "cc", "-target", str(abi.zig_target), "-shared", "-fPIC", "-O2"),
         *("-fno-sanitize=undefined", f"-Wl,-soname,{SONAME}", "-o", str(folder / SONAME)),
         *(str(Path(__file__).with_name("interpose.c")), str(folder / REAL_SONAME)),
     ]
