@@ -52,9 +52,12 @@ def plan_batches(call_ns: float) -> CallPlan:
 
 
 def near_ticks(batch_ns: float) -> bool:
-    """Whether a batch is about a multiple of the time between ticks: nearly all then hold equally many."""
+    """Whether a batch is about a multiple, two at least, of the time between ticks: most then hold equally many.
+
+    Measured over 14 processes of one build: medians differ by up to 0.036 % at one tick, by 0.001 % from two on.
+    """
     ticks = batch_ns / TICK_NS
-    return ticks > 0.5 and abs(ticks - round(ticks)) <= NEAR_TICKS
+    return ticks > 1.5 and abs(ticks - round(ticks)) <= NEAR_TICKS
 
 
 def judge(candidate: Samples, baseline: Samples) -> tuple[Answer, float]:
