@@ -227,7 +227,7 @@ def servable(wanted: Wants, free: frozenset[str]) -> bool:
 @pytest.mark.parametrize("kind", STORES)
 def test_the_contract(kind: str) -> None:
     machine = type("Machine", (StoreMachine,), {"kind": kind})
-    run_state_machine_as_test(machine, settings=settings(max_examples=60, stateful_step_count=30, deadline=None))
+    run_state_machine_as_test(machine, settings=settings(max_examples=80, stateful_step_count=30, deadline=None))
 
 
 @pytest.fixture(params=STORES)
@@ -258,6 +258,20 @@ def test_a_lost_lease_says_whose_and_to_whom(clock_and_store: tuple[StoreClock, 
         store.heartbeat(lease.secret)
     for part in ("me@here on a", "token 1", "expired", "2027-01-15T08:01:00Z", "other@there holds the device now"):
         assert part in str(caught.value)
+
+
+def test_an_expired_lease_is_not_brought_back_by_its_holder(clock_and_store: tuple[StoreClock, LeaseStore]) -> None:
+    clock, store = clock_and_store
+    (lease,) = granted(store, want("a"))
+    clock.now += 59
+    assert store.heartbeat(lease.secret).left == 60.0
+    clock.now += 60
+    with pytest.raises(LeaseLost, match="expired"):
+        store.heartbeat(lease.secret)
+    with pytest.raises(LeaseLost):
+        store.holding(lease.secret)
+    assert store.statuses(["a"])[0].state is DeviceState.AVAILABLE
+    assert store.release(lease.secret) is False
 
 
 def test_the_secret_is_never_listed(clock_and_store: tuple[StoreClock, LeaseStore], tmp_path: Path) -> None:
