@@ -138,17 +138,16 @@ def test_the_clock_counts_instructions(shared_board: SharedBoard, tmp_path: Path
     (tmp_path / "loop.c").write_text(_LOOP)
     build = ["cc", "-O2", "-target", "aarch64-linux-gnu.2.28", str(tmp_path / "loop.c"), "-o", str(tmp_path / "loop")]
     subprocess.run([sys.executable, "-m", "ziglang", *build], check=True, timeout=300)
-    medians: list[float] = []
     for board in (shared_board(A53), shared_board(A76)):
+        medians: list[float] = []
         with connected(board) as transport:
             transport.put(tmp_path / "loop", "/tmp/loop", executable=True)
             for iterations in ("600000", "600000", "601000"):
                 samples = transport.run(["/tmp/loop", iterations], deadline=120).stdout.split()
                 medians.append(statistics.median(int(sample) for sample in samples))
-    first, again, longer, *other_board = medians
-    assert abs(again / first - 1) < 1 / 30_000
-    assert 1 / 1000 < longer / first - 1 < 1 / 400
-    assert other_board == pytest.approx([first, again, longer], rel=1 / 30_000)
+        first, again, longer = medians
+        assert abs(again / first - 1) < 1 / 30_000
+        assert 1 / 1000 < longer / first - 1 < 1 / 400
 
 
 def test_a_free_running_board_says_that_its_clock_means_nothing() -> None:
