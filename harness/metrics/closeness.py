@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ontarget.harness.metrics.tolerance import Reals, Tolerance, WithinLsb, root_mean_square, spacing
+from ontarget.harness.metrics.tolerance import FEW, Reals, Tolerance, WithinLsb, root_mean_square, spacing
 
 # STATISTICS: an error above twice the baseline's is a regression, though within the tolerance.
 _TIMES_THE_BASELINES = 2.0
@@ -22,10 +22,10 @@ class Closeness:
 
     `worst` is the largest error as a share of what is allowed there; `off` counts elements beyond 1; `index`, `found`,
     `target` and `allowed` are those of the worst element. `worst_ulp` is None for integers. `sqnr_db` is the ratio
-    of signal to error power against the unrounded reference, None where there is no error or no signal; `differing`
-    the share of elements that are not the target. `typical_ulp` is the unit in the last place at the result's root mean
-    square, `largest_ulp` that at its largest element (0 for integers): errors below are rounding's. `digest` is the
-    SHA-256 of the result's bytes.
+    of signal to error power against the unrounded reference, None where there is no error or no signal. `differing`
+    counts the elements that are not the target, of which `most_differing` are allowed. `typical_ulp` is the unit in
+    the last place at the result's root mean square, `largest_ulp` that at its largest element (0 for integers): errors
+    below are rounding's. `digest` is the SHA-256 of the result's bytes.
     """
 
     elements: int
@@ -39,8 +39,8 @@ class Closeness:
     rms_error: float
     worst_ulp: float | None
     sqnr_db: float | None
-    differing: float
-    most_differing: float
+    differing: int
+    most_differing: int
     typical_ulp: float
     largest_ulp: float
     digest: str
@@ -76,8 +76,8 @@ def measure(found: NDArray[Any], expected: Reals, tolerance: Tolerance) -> Close
         rms_error=_rms(error),
         worst_ulp=float((error / ulps).max(initial=0.0)) if is_float else None,
         sqnr_db=_sqnr(actual, expected, tolerance.zero_point if isinstance(tolerance, WithinLsb) else 0),
-        differing=float(np.mean(error > 0)) if error.size else 0.0,
-        most_differing=tolerance.most_differing,
+        differing=int(np.count_nonzero(error > 0)),
+        most_differing=tolerance.most_differing(found.size),
         typical_ulp=float(np.finfo(found.dtype).eps) * root_mean_square(expected) if is_float else 0.0,
         largest_ulp=float(ulps[np.isfinite(expected)].max(initial=0.0)) if is_float else 0.0,
         digest=digest_of(found),
@@ -99,7 +99,7 @@ def why_off(side: Closeness, tolerance: Tolerance) -> str:
             f"allowed ±{side.allowed:.3g} ({tolerance.describe()}{ulp})"
         )
     return (
-        f"{side.differing:.2%} of {side.elements} elements differ from the reference, by {side.max_error:g} at most; "
+        f"{side.differing} of {side.elements} elements differ from the reference, by {side.max_error:g} at most; "
         f"allowed: {tolerance.describe()}"
     )
 
@@ -112,9 +112,10 @@ def why_regressed(candidate: Closeness, baseline: Closeness) -> str | None:
     """
     findings = []
     if candidate.worst_ulp is None:
-        if candidate.differing > max(_TIMES_THE_BASELINES * baseline.differing, _SHARE_OF_TIES):
+        by_ties = max(_SHARE_OF_TIES * candidate.elements, FEW)
+        if candidate.differing > max(_TIMES_THE_BASELINES * baseline.differing, by_ties):
             findings.append(
-                f"{candidate.differing:.2%} of the elements differ, in the baseline {baseline.differing:.2%}"
+                f"{candidate.differing} elements differ from the reference, the baseline's {baseline.differing}"
             )
     else:
         if candidate.worst > _TIMES_THE_BASELINES * baseline.worst and candidate.max_error > candidate.largest_ulp:

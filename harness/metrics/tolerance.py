@@ -15,13 +15,15 @@ Reals = NDArray[np.float64]
 # The probability with which a faultless sum may exceed its bound in any of a result's elements.
 _FALSE_ALARM = 1e-6
 
+# Quantised elements that may be next to a tie in any result, however small.
+FEW = 2
+
 
 class Tolerance(Protocol):
     """The rule for one result."""
 
-    @property
-    def most_differing(self) -> float:
-        """The share of elements that may differ from the target at all, 0 to 1."""
+    def most_differing(self, elements: int) -> int:
+        """How many of a result's `elements` may differ from the target at all."""
         ...
 
     def target(self, expected: Reals, dtype: np.dtype[Any]) -> Reals:
@@ -52,7 +54,8 @@ class FloatSum:
     c: float | None = None
     accumulator: str | None = None
 
-    most_differing = 1.0
+    def most_differing(self, elements: int) -> int:
+        return elements
 
     def target(self, expected: Reals, dtype: np.dtype[Any]) -> Reals:
         del dtype
@@ -78,7 +81,8 @@ class Ulp:
 
     ulps: float
 
-    most_differing = 1.0
+    def most_differing(self, elements: int) -> int:
+        return elements
 
     def target(self, expected: Reals, dtype: np.dtype[Any]) -> Reals:
         del dtype
@@ -97,7 +101,8 @@ class WithinLsb:
 
     `expected` is in units of the result's grid, zero point included, not rounded. Libraries round the rescaling by
     fixed-point and by floating-point arithmetic, which differ next to a tie; `share` caps how many elements may
-    differ at all, so that a bias of rounding (floor instead of nearest moves half of them) is not let through.
+    differ at all (two may, of however few), so that a bias of rounding is not let through: floor instead of nearest
+    moves half of them.
     `zero_point` is where the result's real zero lies, for its signal-to-noise ratio.
     """
 
@@ -105,9 +110,8 @@ class WithinLsb:
     share: float = 0.01
     zero_point: int = 0
 
-    @property
-    def most_differing(self) -> float:
-        return self.share
+    def most_differing(self, elements: int) -> int:
+        return max(int(self.share * elements), FEW)
 
     def target(self, expected: Reals, dtype: np.dtype[Any]) -> Reals:
         range_ = np.iinfo(dtype)
@@ -125,7 +129,9 @@ class WithinLsb:
 class Exact:
     """No rounding is allowed: maxima, moves, integer arithmetic."""
 
-    most_differing = 0.0
+    def most_differing(self, elements: int) -> int:
+        del elements
+        return 0
 
     def target(self, expected: Reals, dtype: np.dtype[Any]) -> Reals:
         del dtype
