@@ -25,6 +25,7 @@ _T = TypeVar("_T")
 _READ_SIZE = 1 << 16
 _WRITE_SIZE = 1 << 16
 _MOST_PENDING = 512
+_LAST_WORDS = 2.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Conversation:
         """Hand over to the channel what was sent so far."""
         if self._outgoing:
             outgoing, self._outgoing = self._outgoing, bytearray()
-            self._guarded(lambda: self._channel.write(memoryview(outgoing), deadline=self.grace))
+            self._guarded(partial(self._write, memoryview(outgoing)))
 
     def wait(self, request: int) -> Answer:
         """The answer to a request without a listener. Raises Fenced, DeadlineExceeded, AgentError, ConnectionLost."""
@@ -133,6 +134,15 @@ class Conversation:
                 raise self._broken
             left = end - time.monotonic()
             self._guarded(partial(self._take, max(left, 0.001)))
+
+    def _write(self, data: memoryview) -> None:
+        try:
+            self._channel.write(data, deadline=self.grace)
+        except ConnectionLost:
+            with suppress(ConnectionLost, DeadlineExceeded):
+                while True:  # what the agent said before it ended says more than that it ended
+                    self._take(_LAST_WORDS)
+            raise
 
     def _take(self, patience: float) -> None:
         data = self._channel.read(_READ_SIZE, deadline=patience)

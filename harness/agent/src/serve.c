@@ -284,6 +284,7 @@ int serve(const char *root, char *const *self) {
     for (size_t i = 0; i < sizeof ending / sizeof *ending; i++)
         sigaction(ending[i], &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a full file is an answer, not an end */
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     set_nonblocking(STDIN_FILENO);
     set_nonblocking(STDOUT_FILENO);

@@ -86,7 +86,7 @@ static void become_worker(const struct wish *wish, int socket, int page, int out
     place(high[3], WORKER_LOCK);
     close_others();
 
-    setsid();
+    setpgid(0, 0);
     for (int number = 1; number < NSIG; number++)
         if (number != SIGKILL && number != SIGSTOP)
             signal(number, SIG_DFL);
@@ -162,6 +162,7 @@ enum status worker_spawn(uint16_t id, struct cursor *request, struct bytes *answ
             munmap(page, sizeof *page);
         return status;
     }
+    setpgid(pid, pid); /* both sides do it, so that the group is there for whoever needs it first */
     set_nonblocking(sockets[0]);
     set_nonblocking(pipes[0]);
     struct worker *worker = need(calloc(1, sizeof *worker));
