@@ -133,11 +133,14 @@ def scout(contest: Contest, *, pair_seconds: float) -> CallPlan:
 
 
 def call_time(bound: Bound, *, deadline: float) -> float:
-    """Nanoseconds of one call, roughly: few calls if they are slow, enough for the clock if they are fast."""
+    """Nanoseconds of one call, roughly: few calls if they are slow, enough for the clock if they are fast.
+
+    The fastest of a few samples: one that was interrupted would make for too few bursts. `deadline`: of a sample.
+    """
     process, calls = bound.process, 1
     while True:
-        samples = process.time(bound, samples=3, calls_per_sample=calls, deadline=3 * deadline)
-        sample = float(np.median(samples))
+        samples = process.time(bound, samples=4, calls_per_sample=calls, deadline=4 * deadline)
+        sample = float(np.min(samples))
         if sample >= _SCOUT_NS or calls >= 1 << 20:
             return max(sample / calls, 1.0)
         calls = min(1 << 20, ceil(calls * min(64.0, 1.5 * _SCOUT_NS / max(sample, 1.0))))
