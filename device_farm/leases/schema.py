@@ -26,6 +26,8 @@ store = Table(
     # the last token and the last place in the queue that were given out
     Column("token", BigInteger, nullable=False),
     Column("place", BigInteger, nullable=False),
+    # how often something became free: what those who wait look at
+    Column("freed", BigInteger, nullable=False),
 )
 
 devices = Table(

@@ -41,7 +41,7 @@ class Backend(Protocol):
     def engine(self) -> Any: ...
     def reading(self) -> AbstractContextManager[Connection]: ...
     def writing(self) -> AbstractContextManager[Connection]: ...
-    def watch(self) -> AbstractContextManager[Callable[[float], None]]: ...
+    def watch(self, mark: Callable[[Connection], int]) -> AbstractContextManager[Callable[[float], None]]: ...
 
 
 def open_store(address: str) -> "SqlLeaseStore":
@@ -90,6 +90,7 @@ class SqlLeaseStore:
             if not changed.rowcount:
                 _refuse_device(connection, device)
             note(connection, now, device, state, reason, author, None)
+            _wake_waiters(connection)
 
     def statuses(self, names: Sequence[str] | None = None) -> tuple[DeviceStatus, ...]:
         with self._translated(), self._backend.reading() as connection:
@@ -122,7 +123,8 @@ class SqlLeaseStore:
                     return turn.waiting()
             with self._backend.writing() as connection:
                 turn = Turn(connection, self._now(connection), request)
-                turn.drop_lapsed()
+                if turn.drop_lapsed():
+                    _wake_waiters(connection)
                 if turn.chosen:
                     connection.execute(delete(waiters).where(waiters.c.ticket == request.ticket))
                     return tuple(self._grant(connection, turn.now, request, device) for device in turn.chosen)
@@ -133,10 +135,11 @@ class SqlLeaseStore:
     def leave(self, ticket: str) -> None:
         with self._translated(), self._backend.writing() as connection:
             connection.execute(delete(waiters).where(waiters.c.ticket == ticket))
+            _wake_waiters(connection)
 
     @contextmanager
     def watch(self) -> Iterator[Callable[[float], None]]:
-        with self._translated(), self._backend.watch() as changed:
+        with self._translated(), self._backend.watch(_freed) as changed:
             yield changed
 
     def heartbeat(self, secret: str) -> Grant:
@@ -166,6 +169,7 @@ class SqlLeaseStore:
                 return False
             connection.execute(update(leases).where(leases.c.id == row.id).values(ended=now, end_reason=reason))
             note(connection, now, row.device, DeviceState.AVAILABLE, reason, row.owner, row.token)
+            _wake_waiters(connection)
         return True
 
     def close(self) -> None:
@@ -186,7 +190,14 @@ class SqlLeaseStore:
                     found = SCHEMA, secrets.token_hex(16)
                     metadata.create_all(connection)
                     now = self._now(connection)
-                    values = {"schema": SCHEMA, "store_id": found[1], "created": now, "token": 0, "place": 0}
+                    values = {
+                        "schema": SCHEMA,
+                        "store_id": found[1],
+                        "created": now,
+                        "token": 0,
+                        "place": 0,
+                        "freed": 0,
+                    }
                     connection.execute(insert(store).values(values))
         schema, store_id = found
         if schema > SCHEMA:
@@ -303,6 +314,14 @@ def _read_schema(connection: Connection, name: str) -> tuple[int, str] | None:
     if tables:
         raise StoreFailed(f"{name} is a database, and no store of ontarget: it has the tables {', '.join(tables)}")
     return None
+
+
+def _freed(connection: Connection) -> int:
+    return int(connection.execute(select(store.c.freed)).scalar_one())
+
+
+def _wake_waiters(connection: Connection) -> None:
+    connection.execute(update(store).values(freed=store.c.freed + 1))
 
 
 def _by_name(rows: Any) -> dict[str, Row[Any]]:

@@ -65,18 +65,22 @@ class SqliteBackend:
             connection.execute(_COMMIT)
 
     @contextmanager
-    def watch(self) -> Iterator[Callable[[float], None]]:
+    def watch(self, mark: Callable[[Connection], int]) -> Iterator[Callable[[float], None]]:
+        """Return a function that waits, that many seconds at most, until `mark` has changed since its last call."""
         with self.engine.connect() as connection:
-            seen = connection.execute(_DATA_VERSION).scalar_one()
+            version = connection.execute(_DATA_VERSION).scalar_one()
+            seen = mark(connection)
 
             def changed(seconds: float) -> None:
-                nonlocal seen
+                nonlocal version, seen
                 end = time.monotonic() + seconds
                 while True:
-                    version = connection.execute(_DATA_VERSION).scalar_one()
-                    if version != seen:
-                        seen = version
-                        return
+                    now = connection.execute(_DATA_VERSION).scalar_one()
+                    if now != version:
+                        version = now
+                        before, seen = seen, mark(connection)
+                        if seen != before:
+                            return
                     left = end - time.monotonic()
                     if left <= 0:
                         return

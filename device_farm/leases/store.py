@@ -145,7 +145,7 @@ class LeaseStore(Protocol):
         ...
 
     def watch(self) -> AbstractContextManager[Callable[[float], None]]:
-        """Return a function that waits until the store has changed since its last call, at most that many seconds."""
+        """Return a function that waits, that many seconds at most, until a device came free since its last call."""
         ...
 
     def heartbeat(self, secret: str) -> Grant:

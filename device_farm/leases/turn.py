@@ -34,9 +34,11 @@ class Turn:
         free = {name for name, status in self._statuses.items() if status.state is DeviceState.AVAILABLE}
         self.chosen = decide(order, free).get(request.ticket, ())
 
-    def drop_lapsed(self) -> None:
+    def drop_lapsed(self) -> bool:
+        """Remove the places of clients that ask no more; whether there were any."""
         if self._lapsed:
             self._connection.execute(delete(waiters).where(waiters.c.ticket.in_(self._lapsed)))
+        return bool(self._lapsed)
 
     def waiting(self) -> Waiting:
         mine = {name for want in self.request.wants for name in want}
