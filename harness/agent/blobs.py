@@ -14,6 +14,7 @@ from ontarget.harness.agent.frames import Op
 from ontarget.harness.errors import OntargetError
 
 CHUNK = 1 << 18
+_MOST = 512  # each is an open file of the agent
 
 
 class Blobs:
@@ -53,7 +54,7 @@ class Blobs:
         if digest in self._known:
             self._known.move_to_end(digest)
             return self._known[digest][0]
-        while self._known and self._held + len(content) > self.budget:
+        while self._known and (self._held + len(content) > self.budget or len(self._known) >= _MOST):
             _, (number, size) = self._known.popitem(last=False)
             self._send(Op.BLOB_FREE, struct.pack("<I", number))
             self._held -= size

@@ -30,7 +30,7 @@ def libc_cache(open_root: Path) -> Path:
 @pytest.fixture
 def root(open_root: Path, request: pytest.FixtureRequest) -> Path:
     """A deploy root of the test's own."""
-    return open_root / request.node.name.replace("/", "_")
+    return open_root / str(request.node.name).replace("/", "_")
 
 
 @pytest.fixture(scope="module", params=ABIS)

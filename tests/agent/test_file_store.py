@@ -134,7 +134,7 @@ def test_upload_killed_at_any_byte_leaves_nothing_whole(root: Path, at: int, see
 
 def test_upload_cut_off_by_the_end_of_input(root: Path) -> None:
     stream = upload(b"y" * 5000, "libcut.so")
-    argv = [build.program_for(NATIVE), "serve", root]
+    argv = [str(build.program_for(NATIVE)), "serve", str(root)]
     done = subprocess.run(argv, input=stream[:-16], capture_output=True, check=True)
     answers = list(FrameParser().feed(done.stdout))
     assert {answer.word for answer in answers} == {Status.OK}

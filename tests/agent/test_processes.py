@@ -12,7 +12,15 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from ontarget.harness.agent.session import AgentSession, DuetPlan
-from ontarget.harness.errors import BadPrototype, Crashed, DeviceFull, MissingSymbol, TimedOut, UnexpectedReturn
+from ontarget.harness.errors import (
+    BadPrototype,
+    Crashed,
+    DeviceFull,
+    MissingSymbol,
+    ProductError,
+    TimedOut,
+    UnexpectedReturn,
+)
 from support.agents import deploy, spawn
 from support.culprit import PROTOTYPES
 from support.waiting import eventually
@@ -231,8 +239,9 @@ def test_side_that_fails_is_named(session: AgentSession, culprit: Path) -> None:
     for function, error in [("segv", Crashed), ("hang", TimedOut)]:
         first, second = spawn(session, culprit), spawn(session, culprit, "baseline")
         good, bad = first.bind(PROTOTYPES, "fine"), second.bind(PROTOTYPES, function)
-        with pytest.raises(error, match="baseline") as caught:
+        with pytest.raises(ProductError, match="baseline") as caught:
             session.duet(good, bad, plan(3, deadline=0.5))
+        assert type(caught.value) is error
         assert caught.value.function == function
         assert first.call(PROTOTYPES, "fine") == 7
         first.close()
@@ -255,3 +264,9 @@ def test_arrays_beyond_the_session_s_budget(session: AgentSession, culprit: Path
     again = [process.buffer(content) for content in contents]
     for content, *sent in zip(contents, buffers, again, strict=True):
         assert all(np.array_equal(process.read(buffer), content) for buffer in sent)
+
+
+def test_more_arrays_than_a_program_has_open_files(session: AgentSession, culprit: Path) -> None:
+    process = spawn(session, culprit)
+    buffers = [process.buffer(np.array([index])) for index in range(1500)]
+    assert [int(process.read(buffer)[0]) for buffer in buffers[::100]] == list(range(0, 1500, 100))

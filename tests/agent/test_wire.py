@@ -50,7 +50,8 @@ def answered(frame: Frame) -> bytes:
 @given(st.lists(frames, max_size=6), st.lists(st.integers(1, 50), min_size=1))
 def test_frames_survive_any_cutting(sent: list[Frame], cuts: list[int]) -> None:
     stream = b"".join(answered(frame) for frame in sent)
-    parser, got, at, turn = FrameParser(), [], 0, 0
+    got: list[Frame] = []
+    parser, at, turn = FrameParser(), 0, 0
     while at < len(stream):
         size = cuts[turn % len(cuts)]
         got += parser.feed(stream[at : at + size])

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,7 +31,7 @@ enum { MACHINE = EM_ARM };
 #error "this machine has no number here"
 #endif
 
-enum { BACKLOG = 4 << 20 };
+enum { BACKLOG = 4 << 20, MOST_FILES = 4096 };
 
 struct outbox to_host;
 char *const *self_argv;
@@ -285,6 +286,11 @@ int serve(const char *root, char *const *self) {
         sigaction(ending[i], &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a full file is an answer, not an end */
+    struct rlimit files; /* a blob is an open file, here and in each worker that uses it */
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < MOST_FILES) {
+        files.rlim_cur = files.rlim_max < MOST_FILES ? files.rlim_max : MOST_FILES;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     set_nonblocking(STDIN_FILENO);
     set_nonblocking(STDOUT_FILENO);
