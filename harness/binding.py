@@ -22,8 +22,8 @@ class Case:
     """One layer in one dtype with its inputs: what a binding runs and a reference computes.
 
     `attributes` are the layer's own figures (kernel, stride, pad_tlbr, groups ...), `tensors` its operands in the dtype
-    that the library sees (input NHWC, weights OHWI or [n, k], bias), `quantization` how tensors map to real numbers,
-    `output_shape` and `output_dtype` (NumPy's name) what the library has to write.
+    that the library sees (input NHWC, weights OHWI or [n, k], bias; large ones are read-only), `quantization` how
+    tensors map to real numbers, `output_shape` and `output_dtype` (NumPy's name) what the library has to write.
     """
 
     op: str
@@ -37,7 +37,21 @@ class Case:
 
 
 class Binding(Protocol):
-    """How one library runs layers."""
+    """How one library runs layers: a module with these names, or one whose `BINDING` has them. The least of one:
+
+    name, soname = "mylib", "libmylib.so.1"
+    PROTOTYPES = "void relu(size_t n, const float *x, float *y);"
+
+    def offers(op, dtype):
+        return None if (op, dtype) == ("relu", "f32") else f"no binding of {op} in {dtype} for {name}"
+
+    def start(library):
+        pass
+
+    def prepare(library, case):
+        x, y = case.tensors["input"], library.buffer(case.output_shape, case.output_dtype)
+        return library.bind(PROTOTYPES, "relu", x.size, x, y).naming(output=y)
+    """
 
     name: str
     soname: str
@@ -53,6 +67,7 @@ class Binding(Protocol):
     def prepare(self, library: Process, case: Case) -> Bound:
         """Create and set up the layer in a fresh process, and return the call that runs it once.
 
-        The returned call's output is named "output". Raises NotOffered where the library lacks the function.
+        The returned call's output is named "output"; `Bound.undone_by` gives it a call that frees what was created.
+        Raises NotOffered where the library lacks the function.
         """
         ...
