@@ -178,6 +178,11 @@ class DeployedBuild:
     toolchain: str
     elsewhere: tuple[str, ...] = ()
 
+    @property
+    def digest(self) -> str:
+        """Names the library and what travels with it by their content."""
+        return self.files.digest
+
     def launch(self, *, cores: Sequence[int] = (), environment: Mapping[str, str] | None = None) -> Process:
         """Start a fresh process with the library loaded, pinned to `cores` if any are named.
 
