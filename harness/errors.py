@@ -43,7 +43,8 @@ class OntargetError(Exception):
     outcome: Outcome = Outcome.INFRA
 
     def __init__(self, message: str, *, device: str | None = None) -> None:
-        super().__init__(message if device is None or device in message else f"{device}: {message}")
+        named = device is None or message.startswith(f"{device}: ")
+        super().__init__(message if named else f"{device}: {message}")
         self.device = device
 
 
