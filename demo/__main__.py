@@ -13,6 +13,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from demo import expected, library
 from ontarget.device_farm import boards
@@ -21,6 +22,7 @@ from ontarget.harness.errors import OntargetError
 from ontarget.suites import layers
 
 BOARD_MODELS = ("virtual-cortex-a53", "virtual-cortex-a76")
+MOST_SHOWN = 20
 SELECTION = "core and (accuracy or smallest)"
 
 console = Console(soft_wrap=True)
@@ -55,7 +57,7 @@ def main() -> int:
 
 
 def say(text: str) -> None:
-    console.print(f"[bold]demo:[/bold] {text}", highlight=False)
+    console.print(Text.assemble(("demo: ", "bold"), text))
 
 
 @contextmanager
@@ -136,8 +138,10 @@ def report(identical: list[dict[str, Any]], faulty: list[dict[str, Any]]) -> boo
     table.add_row("nothing", "all others", "pass", *(others(faulty, operators, model) for model in models))
     table.add_row("nothing", "candidate = baseline", "pass", *(others(identical, {}, model) for model in models))
     console.print(table)
-    for test in surprises:
+    for test in surprises[:MOST_SHOWN]:
         say(f"not as planted: {test['id']} on {test['model']}: {test['outcome']}: {test['message']}")
+    if len(surprises) > MOST_SHOWN:
+        say(f"not as planted: {len(surprises) - MOST_SHOWN} more, in the results files")
     missing = [f for f in expected.FAULTS for m in models if not cells.get((f, m))]
     for fault in missing:
         say(f"not tested on every model: {fault.operator}, {fault.what}")

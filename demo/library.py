@@ -34,7 +34,8 @@ def plant_faults(abi: Abi, original: Path, folder: Path) -> Path:
     command = [
         *(sys.executable, "-m", "ziglang", "cc", "-target", str(abi.zig_target), "-shared", "-fPIC", "-O2"),
         *("-fno-sanitize=undefined", f"-Wl,-soname,{SONAME}", "-o", str(folder / SONAME)),
-        *(str(Path(__file__).with_name("interpose.c")), str(folder / REAL_SONAME)),
+        # Nothing in the source names a function of the real library, and yet it must be loaded.
+        *(str(Path(__file__).with_name("interpose.c")), "-Wl,--no-as-needed", str(folder / REAL_SONAME)),
     ]
     subprocess.run(command, check=True)
     return folder
