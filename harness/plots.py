@@ -71,7 +71,7 @@ def scaled_unit(largest: float, unit: str) -> tuple[float, str]:
 def _draw_distributions(axes: "Axes", values: dict[Side, NDArray[np.float64]], unit: str) -> None:
     everything = np.concatenate(list(values.values()))
     factor, name = scaled_unit(float(np.median(everything)), unit)
-    low, high = (float(end) / factor for end in np.quantile(everything, (0.005, 0.98)))
+    low, high = (float(end) / factor for end in np.quantile(everything, (0.005, 0.95)))
     margin = 0.05 * (high - low) or max(abs(high), 1.0) * 0.001
     bins = int(min(60, max(12, 2.5 * np.sqrt(everything.size))))
     edges = np.linspace(low - margin, high + margin, bins + 1)
