@@ -1,5 +1,7 @@
 """Gates commits to native ML kernel libraries on real devices, from pytest."""
 
-from ontarget.version import VERSION as __version__
+from ontarget.version import VERSION
+
+__version__ = VERSION
 
 __all__ = ["__version__"]

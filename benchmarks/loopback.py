@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.sshd import Sshd, running_sshd
-
 from ontarget.harness.agent.session import Fence
 from ontarget.harness.device import Device
+from support.sshd import Sshd, running_sshd
 
 _tokens = itertools.count(1)
 

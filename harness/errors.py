@@ -170,9 +170,7 @@ class OutOfMemory(Crashed):
 
 
 class Exited(ProductError):
-    def __init__(
-        self, message: str, *, status: int, device: str | None = None, function: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, status: int, device: str | None = None, function: str | None = None) -> None:
         super().__init__(message, device=device, function=function)
         self.status = status
 

@@ -40,7 +40,7 @@ class Side(StrEnum):
 SIDES = (Side.CANDIDATE, Side.BASELINE)
 
 
-class BaselineUnusable(Exception):  # noqa: N818 - no error for users: it becomes an inconclusive answer
+class BaselineUnusable(Exception):
     """The baseline cannot run the call; nothing is said about the candidate. `error` is what it ended in."""
 
     def __init__(self, error: OntargetError) -> None:

@@ -42,9 +42,7 @@ class Argument:
 
 def integer_argument(ctype: str, bits: int, signed: bool) -> st.SearchStrategy[Argument]:
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
-    return st.integers(low, high).map(
-        lambda value: Argument(ctype, value, WORD.pack(value & ((1 << bits) - 1)))
-    )
+    return st.integers(low, high).map(lambda value: Argument(ctype, value, WORD.pack(value & ((1 << bits) - 1))))
 
 
 def float_argument(ctype: str, form: str, width: int) -> st.SearchStrategy[Argument]:

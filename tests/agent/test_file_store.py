@@ -115,9 +115,7 @@ def upload(content: bytes, name: str) -> bytes:
 def test_upload_killed_at_any_byte_leaves_nothing_whole(root: Path, at: int, seed: int) -> None:
     content = bytes([seed]) * 20_000
     digest = hashlib.sha256(content).hexdigest()
-    agent = subprocess.Popen(
-        [build.program_for(NATIVE), "serve", root], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    agent = subprocess.Popen([build.program_for(NATIVE), "serve", root], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert agent.stdin is not None
     assert agent.stdout is not None
     agent.stdin.write(upload(content, "libcut.so")[:at])

@@ -54,11 +54,14 @@ def test_text_that_declares_no_such_function(text: str) -> None:
 
 
 def test_what_prototypes_may_contain() -> None:
-    text = TYPES + """
+    text = (
+        TYPES
+        + """
     enum status f(context_t context, const struct options *options, size_t count, const uint8_t dims[4],
                   enum status previous, unsigned long long int a, short unsigned b, signed c, bool flag,
                   void **out, float *restrict y, callback_t *table, long double *wide, int);
     """
+    )
     found = parse(text, "f")
     assert found.returns is Scalar.INT
     assert [parameter.type for parameter in found.parameters] == [

@@ -45,5 +45,9 @@ class StoredBuild:
 
         return cls(session, label, stored(library), tuple(stored(path) for path in dependencies))
 
+    @property
+    def digest(self) -> str:
+        return " ".join((self.library, *self.dependencies))
+
     def launch(self) -> Process:
         return self.session.spawn(self.library, dependencies=self.dependencies, label=self.label)
