@@ -1,9 +1,9 @@
 /* A candidate with four planted faults: this library stands before the real one and changes one operator each.
  *
- *   sigmoid f32    3 % slower
- *   softmax f32    one output has the wrong sign
- *   hardswish f32  crashes
- *   add f32        never returns
+ *   sigmoid f32          3 % slower
+ *   average pooling f32  one output has the wrong sign
+ *   hardswish f32        crashes
+ *   add f32              never returns
  *
  * It is linked against the real library under another SONAME; what it does not define is found there. */
 #define _GNU_SOURCE
@@ -17,14 +17,26 @@ typedef struct xnn_operator *xnn_operator_t;
 typedef struct pthreadpool *pthreadpool_t;
 typedef int status_t;
 
-static xnn_operator_t slow, flipped, crashing;
-static volatile xnn_operator_t hanging; /* volatile: a loop that reads nothing else may be taken out */
-static float *flipped_output;
+typedef status_t (*run_t)(xnn_operator_t, pthreadpool_t);
+
+/* A process runs one layer, so one planted operator at most. */
+static volatile xnn_operator_t planted; /* volatile: the loop that never ends must not be taken out */
+static enum { SLOW, FLIPPED, CRASHING, HANGING } fault;
+static float *planted_output;
+static run_t real_run;
 
 static void *real(const char *name) {
   void *function = dlsym(RTLD_NEXT, name);
   if (function == NULL) abort();
   return function;
+}
+
+static __attribute__((constructor)) void find_real_run(void) { real_run = real("xnn_run_operator"); }
+
+static void plant(xnn_operator_t op, int what, float *output) {
+  planted = op;
+  fault = what;
+  planted_output = output;
 }
 
 static int64_t now_ns(void) {
@@ -36,22 +48,22 @@ static int64_t now_ns(void) {
 status_t xnn_setup_sigmoid_nc_f32(xnn_operator_t op, size_t batch, const float *input, float *output,
                                   pthreadpool_t pool) {
   status_t (*setup)(xnn_operator_t, size_t, const float *, float *, pthreadpool_t) = real("xnn_setup_sigmoid_nc_f32");
-  slow = op;
+  plant(op, SLOW, output);
   return setup(op, batch, input, output, pool);
 }
 
-status_t xnn_setup_softmax_nc_f32(xnn_operator_t op, size_t batch, const float *input, float *output,
-                                  pthreadpool_t pool) {
-  status_t (*setup)(xnn_operator_t, size_t, const float *, float *, pthreadpool_t) = real("xnn_setup_softmax_nc_f32");
-  flipped = op;
-  flipped_output = output;
-  return setup(op, batch, input, output, pool);
+status_t xnn_setup_average_pooling2d_nhwc_f32(xnn_operator_t op, size_t batch, size_t height, size_t width,
+                                              const float *input, float *output, pthreadpool_t pool) {
+  status_t (*setup)(xnn_operator_t, size_t, size_t, size_t, const float *, float *, pthreadpool_t) =
+      real("xnn_setup_average_pooling2d_nhwc_f32");
+  plant(op, FLIPPED, output);
+  return setup(op, batch, height, width, input, output, pool);
 }
 
 status_t xnn_setup_hardswish_nc_f32(xnn_operator_t op, size_t batch, const float *input, float *output,
                                     pthreadpool_t pool) {
   status_t (*setup)(xnn_operator_t, size_t, const float *, float *, pthreadpool_t) = real("xnn_setup_hardswish_nc_f32");
-  crashing = op;
+  plant(op, CRASHING, output);
   return setup(op, batch, input, output, pool);
 }
 
@@ -59,23 +71,29 @@ status_t xnn_setup_add_nd_f32(xnn_operator_t op, size_t dims1, const size_t *sha
                               const float *input1, const float *input2, float *output, pthreadpool_t pool) {
   status_t (*setup)(xnn_operator_t, size_t, const size_t *, size_t, const size_t *, const float *, const float *,
                     float *, pthreadpool_t) = real("xnn_setup_add_nd_f32");
-  hanging = op;
+  plant(op, HANGING, output);
   return setup(op, dims1, shape1, dims2, shape2, input1, input2, output, pool);
 }
 
-status_t xnn_run_operator(xnn_operator_t op, pthreadpool_t pool) {
-  static status_t (*run)(xnn_operator_t, pthreadpool_t);
-  if (run == NULL) run = real("xnn_run_operator");
-  if (op == crashing) *(volatile int *)0 = 1;
-  while (op == hanging) {
+static __attribute__((noinline, cold)) status_t run_planted(xnn_operator_t op, pthreadpool_t pool) {
+  if (fault == CRASHING) *(volatile int *)0 = 1;
+  while (fault == HANGING && op == planted) {
+  }
+  if (fault == FLIPPED) {
+    const status_t status = real_run(op, pool);
+    planted_output[7] = -planted_output[7];
+    return status;
   }
   const int64_t start = now_ns();
-  const status_t status = run(op, pool);
-  if (op == slow) {
-    const int64_t end = start + (now_ns() - start) * 103 / 100;
-    while (now_ns() < end) {
-    }
+  const status_t status = real_run(op, pool);
+  const int64_t end = start + (now_ns() - start) * 103 / 100;
+  while (now_ns() < end) {
   }
-  if (op == flipped) flipped_output[7] = -flipped_output[7];
   return status;
+}
+
+/* All other operators pass in a handful of instructions: more would be found as a slow-down of the smallest kernels. */
+status_t xnn_run_operator(xnn_operator_t op, pthreadpool_t pool) {
+  if (__builtin_expect(op == planted, 0)) return run_planted(op, pool);
+  return real_run(op, pool);
 }

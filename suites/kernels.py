@@ -51,14 +51,21 @@ def check_accuracy(
     """The library's result against the float64 reference and the baseline's error. Raises NotOffered."""
     case = _case(layer, dtype, binding)
     expected = reference(case)
-    accuracy.check(prepared(binding, case), candidate, baseline, expected=expected.values, tolerance=expected.tolerance)
+    accuracy.check(
+        prepared(binding, case),
+        candidate,
+        baseline,
+        expected=expected.values,
+        tolerance=expected.tolerance,
+        deadline=_deadline(layer),
+    )
 
 
 def compare_latency(
     layer: Layer, dtype: str, binding: Binding, candidate: Launcher, baseline: Launcher | None, latency: Comparer
 ) -> None:
     """The library's time against the baseline's. Raises NotOffered."""
-    latency.compare(prepared(binding, _case(layer, dtype, binding)), candidate, baseline)
+    latency.compare(prepared(binding, _case(layer, dtype, binding)), candidate, baseline, deadline=_deadline(layer))
 
 
 def prepared(binding: Binding, case: Case) -> Callable[[Process], Bound]:
@@ -69,6 +76,11 @@ def prepared(binding: Binding, case: Case) -> Callable[[Process], Bound]:
         return binding.prepare(library, case)
 
     return call
+
+
+def _deadline(layer: Layer) -> float:
+    """Seconds after which one call hangs: a hundred times what the slowest core in use would take, and a margin."""
+    return 3.0 + layer.work / 1e7
 
 
 def _case(layer: Layer, dtype: str, binding: Binding) -> Case:

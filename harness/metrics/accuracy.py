@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ontarget.harness.agent.process import Bound, Process
 from ontarget.harness.errors import MissingSymbol, NotOffered, ProductError, UserError
 from ontarget.harness.metrics.closeness import Closeness, digest_of, measure, why_off, why_regressed
+from ontarget.harness.metrics.memory import Memory, key
 from ontarget.harness.metrics.tolerance import Reals, Tolerance, default
 from ontarget.harness.outcomes import Outcome
 
@@ -29,6 +30,23 @@ class Launcher(Protocol):
         ...
 
     def launch(self) -> Process: ...
+
+
+@dataclass(frozen=True)
+class Recall:
+    """What is remembered of builds in one check; `parts` name the test, the device, and what else counts."""
+
+    memory: Memory
+    parts: tuple[str | bytes, ...]
+
+    def about(self, result: str, tolerance: str, reference: Reals) -> "Recall":
+        return replace(self, parts=(*self.parts, result, tolerance, str(reference.shape), reference.tobytes()))
+
+    def get(self, build: Launcher) -> Closeness | None:
+        return self.memory.get(key(build.digest, *self.parts))
+
+    def put(self, build: Launcher, closeness: Closeness) -> None:
+        self.memory.put(key(build.digest, *self.parts), closeness)
 
 
 @dataclass(frozen=True)
@@ -62,6 +80,7 @@ def check(
     tolerance: Tolerance | None = None,
     repeatable: bool = True,
     deadline: float = 10.0,
+    recall: Recall | None = None,
 ) -> AccuracyResult:
     """Run `call` in a fresh process of each build and judge the buffer named `result`.
 
@@ -70,7 +89,8 @@ def check(
     `tolerance` rules; without it floats are judged as sums of `terms` products whose absolute values add up to
     `magnitude`, and integers exactly.
     The candidate runs twice on the same inputs, and other bits are WRONG unless `repeatable` is False. `deadline`
-    (seconds) is for each run.
+    (seconds) is for each run. `recall` remembers how close builds came, so that a baseline that was judged before is
+    not run again.
 
     Raises what ends the candidate's process (Crashed, TimedOut, UnexpectedReturn ...), NotOffered, UserError for a
     result that does not fit, and InfraError; a baseline that crashes or lacks the function is noted, not raised.
@@ -87,10 +107,10 @@ def check(
         )
     rule = tolerance or default(first.dtype, terms=terms, magnitude=_reals(magnitude))
     ours = measure(first.reshape(reference.shape), reference, rule)
-    if baseline is not None and baseline.digest == candidate.digest:
-        theirs, note = ours, "the baseline is the same build"  # it would do the same work once more
-    else:
-        theirs, note = _baseline(call, baseline, result, reference, rule, ours, deadline)
+    recall = recall and recall.about(result, rule.describe(), reference)
+    if recall is not None and again is None:
+        recall.put(candidate, ours)
+    theirs, note = _baseline(call, candidate, baseline, result, reference, rule, ours, deadline, recall)
     outcome, message = Outcome.PASS, f"within {rule.describe()}"
     if not ours.within:
         outcome, message = Outcome.WRONG, why_off(ours, rule)
@@ -129,16 +149,22 @@ def _again(process: Process, bound: Bound, result: str, first: NDArray[Any], dea
 
 def _baseline(
     call: Call,
+    candidate: Launcher,
     baseline: Launcher | None,
     result: str,
     reference: Reals,
     rule: Tolerance,
     ours: Closeness,
     deadline: float,
+    recall: Recall | None,
 ) -> tuple[Closeness | None, str]:
     """The baseline's closeness, and what is to be said about it."""
     if baseline is None:
         return None, "no baseline"
+    if baseline.digest == candidate.digest:  # it would do the same work once more
+        return ours, "the baseline is the same build"
+    if recall is not None and (known := recall.get(baseline)) is not None:
+        return known, "" if known.within else f"the baseline is wrong too: {why_off(known, rule)}"
     try:
         with _ready(call, baseline, result) as (process, bound):
             process.run(bound, deadline=deadline)
