@@ -80,7 +80,7 @@ def prepared(binding: Binding, case: Case) -> Callable[[Process], Bound]:
 
 def _deadline(layer: Layer) -> float:
     """Seconds after which one call hangs: a hundred times what the slowest core in use would take, and a margin."""
-    return 3.0 + layer.work / 1e7
+    return 2.0 + layer.work / 1e7
 
 
 def _case(layer: Layer, dtype: str, binding: Binding) -> Case:

@@ -36,7 +36,7 @@ class Plan:
     smallest_effect: float = SMALLEST_EFFECT
     pairs: int = 30
     seconds: float = 60.0
-    pair_seconds: float = 0.1
+    pair_seconds: float = 0.07
     cores: tuple[int, ...] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     call_deadline: float = 10.0
