@@ -100,12 +100,13 @@ def run_suite(
     results.unlink(missing_ok=True)
     command = [
         *(sys.executable, "-m", "pytest", "-q", "--pyargs", "ontarget.suites", "-m", SELECTION),
-        *("-n", str(workers), "--farm", str(farm), "--block", "instructions"),
-        *("--results", str(results), "--alluredir", str(folder / "allure"), "--clean-alluredir", "--tb=line"),
+        # One word each: pytest takes a second word that is a file for a hint at its root folder.
+        *("-n", str(workers), f"--farm={farm}", "--block=instructions", f"--results={results}"),
+        *(f"--alluredir={folder / 'allure'}", "--clean-alluredir", "--tb=line"),
     ]
     for option, builds in (("--candidate", candidates), ("--baseline", baselines)):
         for abi, path in builds.items():
-            command += [option, f"{abi}={path}"]
+            command.append(f"{option}={abi}={path}")
     subprocess.run(command, check=False)
     if not results.is_file():
         raise SystemExit(f"demo: {results} was not written: the run ended before its tests")
@@ -118,7 +119,7 @@ def report(identical: list[dict[str, Any]], faulty: list[dict[str, Any]]) -> boo
     operators = {layer.id: layer.op for layer in layers.core()}
     models = sorted({str(test["model"]) for test in identical + faulty})
     surprises = [test for test in identical if test["outcome"] not in expected.PASSED]
-    table = Table("planted", "operator", "must be", *models, title="Candidates with planted faults, by model")
+    table = Table("planted fault", "must be", *models, title="What was planted, and what was found")
     cells: dict[tuple[expected.Fault, str], list[bool]] = {}
     for test in faulty:
         fault = expected.fault_of(test, operators)
@@ -131,13 +132,17 @@ def report(identical: list[dict[str, Any]], faulty: list[dict[str, Any]]) -> boo
         found = [cells.get((fault, model), []) for model in models]
         complete = all(checks and all(checks) for checks in found)
         table.add_row(
-            *(fault.what, f"{fault.operator} f32", fault.outcome),
-            *(f"{sum(checks)} of {len(checks)}" for checks in found),
+            *(f"{fault.operator} f32: {fault.what}", fault.outcome),
+            *(f"{sum(checks)}/{len(checks)}" for checks in found),
             style="green" if complete else "red",
         )
-    table.add_row("nothing", "all others", "pass", *(others(faulty, operators, model) for model in models))
-    table.add_row("nothing", "candidate = baseline", "pass", *(others(identical, {}, model) for model in models))
+    table.add_row("none: all other checks", "pass", *(others(faulty, operators, model) for model in models))
+    table.add_row("none: candidate = baseline", "pass", *(others(identical, {}, model) for model in models))
     console.print(table)
+    absent = [test for test in identical if test["outcome"] == "not-offered"]
+    unbound = {str(test["layer"]) for test in absent if "no binding" in str(test["message"])}
+    others_absent = {str(test["layer"]) for test in absent} - unbound
+    say(f"not offered: {len(unbound)} layers without a binding, and one dtype of {len(others_absent)} more")
     for test in surprises[:MOST_SHOWN]:
         say(f"not as planted: {test['id']} on {test['model']}: {test['outcome']}: {test['message']}")
     if len(surprises) > MOST_SHOWN:
@@ -149,15 +154,12 @@ def report(identical: list[dict[str, Any]], faulty: list[dict[str, Any]]) -> boo
 
 
 def others(tests: list[dict[str, Any]], operators: Mapping[str, str], model: str) -> str:
-    """Count the entries in which no fault was planted, by outcome."""
+    """Count the passes among the offered checks in which no fault was planted."""
     rest = [test for test in tests if test["model"] == model and expected.fault_of(test, operators) is None]
-    counts = {outcome: sum(test["outcome"] == outcome for test in rest) for outcome in sorted(expected.PASSED)}
-    failed = len(rest) - sum(counts.values())
-    parts = [f"{counts['pass']} of {len(rest) - counts['not-offered']}"]
-    parts += [f"{counts['inconclusive']} inconclusive"] if counts["inconclusive"] else []
-    parts += [f"{counts['not-offered']} not offered"] if counts["not-offered"] else []
-    parts += [f"{failed} failed"] if failed else []
-    return ", ".join(parts)
+    offered = [test for test in rest if test["outcome"] != "not-offered"]
+    passed = sum(test["outcome"] == "pass" for test in offered)
+    undecided = sum(test["outcome"] == "inconclusive" for test in offered)
+    return f"{passed}/{len(offered)}" + (f", {undecided} inconclusive" if undecided else "")
 
 
 if __name__ == "__main__":
