@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from setuptools import setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 CODE_FOLDERS = ("harness", "device_farm", "fixtures", "suites")
@@ -14,7 +15,17 @@ def packages() -> list[str]:
     return ["ontarget", *sorted(".".join(("ontarget", *path.parts)) for path in found)]
 
 
+class BuildWithoutSetup(build_py):
+    """Leaves this file out, which lies in the root package's folder and is no module of it."""
+
+    def find_package_modules(self, package: str, package_dir: str) -> list[tuple[str, str, str]]:
+        # The stubs do not type what setuptools takes over from distutils.
+        found: list[tuple[str, str, str]] = super().find_package_modules(package, package_dir)  # type: ignore[no-untyped-call]
+        return [module for module in found if module[1] != "setup"]
+
+
 setup(
+    cmdclass={"build_py": BuildWithoutSetup},
     package_dir={"ontarget": "."},
     packages=packages(),
     package_data={

@@ -1,0 +1,44 @@
+"""What `pip install .` puts into site-packages."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CODE_FOLDERS = ("harness", "device_farm", "fixtures", "suites")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """Names of the files in a wheel that is built from this checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
+    subprocess.run(command, check=True, cwd=folder)
+    (wheel,) = folder.glob("ontarget-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def test_nothing_else_is_at_the_top(files: set[str]) -> None:
+    tops = {PurePosixPath(name).parts[0] for name in files}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"ontarget"}
+
+
+def test_every_module_travels_and_no_other(files: set[str]) -> None:
+    expected = {f"ontarget/{path.relative_to(ROOT)}" for top in CODE_FOLDERS for path in (ROOT / top).rglob("*.py")}
+    expected |= {"ontarget/__init__.py", "ontarget/version.py"}
+    assert {name for name in files if name.endswith(".py")} == expected
+
+
+def test_the_agents_sources_and_the_layer_tables_travel(files: set[str]) -> None:
+    sources = (ROOT / "harness" / "agent" / "src").iterdir()
+    assert {f"ontarget/harness/agent/src/{path.name}" for path in sources} <= files
+    assert "ontarget/suites/layers/core.json" in files
+
+
+def test_every_package_says_that_it_is_typed(files: set[str]) -> None:
+    packages = {PurePosixPath(name).parent for name in files if name.endswith("/__init__.py")}
+    assert {str(package / "py.typed") for package in packages} <= files
