@@ -20,13 +20,7 @@ from ontarget.harness.errors import (
     WrongAbi,
 )
 from support.agents import compile_library, deploy, spawn
-from support.culprit import PROTOTYPES
-
-
-def goes_on(session: AgentSession, library: Path) -> None:
-    process = spawn(session, library)
-    assert process.call(PROTOTYPES, "fine") == 7
-    process.close()
+from support.culprit import PROTOTYPES, goes_on
 
 
 @pytest.mark.parametrize(
@@ -40,17 +34,23 @@ def test_crash_names_signal_function_frame_and_device(
     with pytest.raises(Crashed) as caught:
         process.call(PROTOTYPES, function)
     error = caught.value
-    if signal == "SIGILL" and error.signal == "SIGTRAP":  # what AArch64 and Arm compilers make of a trap
-        signal = "SIGTRAP"
     assert error.signal == signal
     assert error.function == function
     assert error.device == session_of_abi.device
     assert error.device in str(error)
     assert function in str(error)
-    if signal != "SIGTRAP":
-        assert error.frame is not None
-        assert error.frame.startswith("libculprit.so+0x")
-        assert f"({function})" in error.frame
+    assert error.frame is not None
+    assert error.frame.startswith("libculprit.so+0x")
+    assert f"({function})" in error.frame
+    goes_on(session_of_abi, culprit_of_abi)
+
+
+def test_trap_of_the_compiler_has_its_frame(session_of_abi: AgentSession, culprit_of_abi: Path) -> None:
+    process = spawn(session_of_abi, culprit_of_abi)
+    with pytest.raises(Crashed) as caught:
+        process.call(PROTOTYPES, "trap")
+    assert caught.value.signal in ("SIGILL", "SIGTRAP")  # by processor and compiler
+    assert "(trap)" in (caught.value.frame or "")
     goes_on(session_of_abi, culprit_of_abi)
 
 

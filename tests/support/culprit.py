@@ -1,5 +1,10 @@
 """A library that does what code under test may do at its worst."""
 
+from pathlib import Path
+
+from ontarget.harness.agent.session import AgentSession
+from support.agents import spawn
+
 SOURCE = r"""
 #include <dirent.h>
 #include <errno.h>
@@ -17,7 +22,16 @@ int fine(void) { return 7; }
 int status(int value) { return value; }
 int add(int a, int b) { return a + b; }
 int segv(void) { return *(volatile int *)0x18; }
-void ill(void) { __builtin_trap(); }
+void ill(void) {
+#if defined(__x86_64__)
+    __asm__ volatile("ud2");
+#elif defined(__aarch64__)
+    __asm__ volatile(".inst 0");
+#else
+    __asm__ volatile(".inst 0xe7f000f0");
+#endif
+}
+void trap(void) { __builtin_trap(); }
 static volatile int after;
 void fpe(void) { raise(SIGFPE); after++; }
 void divide(void) { volatile int zero = 0; volatile int one = 1; one = one / zero; }
@@ -44,6 +58,13 @@ void *hoard(size_t size) {
     void *memory = malloc(size);
     if (memory == NULL) { fprintf(stderr, "no memory for %zu bytes: %s\n", size, strerror(errno)); abort(); }
     return memset(memory, 1, size);
+}
+/* Takes memory until there is none. */
+void devour(void) {
+    for (;;) {
+        volatile char *block = malloc(1 << 24);
+        for (size_t i = 0; i < 1 << 24; i += 4096) block[i] = 1;
+    }
 }
 /* Starts a process that leaves its group, and lives for ever. */
 int leave_child(void) {
@@ -101,9 +122,9 @@ void note(void) {
 
 PROTOTYPES = """
 int fine(void); int status(int value); int add(int a, int b);
-int segv(void); void ill(void); void fpe(void); void divide(void); void stop(void); void bus(void);
+int segv(void); void ill(void); void trap(void); void fpe(void); void divide(void); void stop(void); void bus(void);
 void hang(void); void leave(int status); void killed(void); void wild(void); void thread_segv(void); int deep(int n);
-void *hoard(size_t size); int leave_child(void);
+void *hoard(size_t size); void devour(void); int leave_child(void);
 int make(int value, int **out); int get(const int *handle);
 void twice(size_t n, const float *x, float *y); void scribble(uint8_t *memory, size_t n);
 uintptr_t address(const void *memory); int user(void); const char *variable(const char *name); int cores(void);
@@ -111,3 +132,10 @@ void start_spinning(void); void busy(uint64_t microseconds);
 int number(void); void watch(int pid, uint8_t *log, size_t room); void note(void);
 int not_there(void);
 """
+
+
+def goes_on(session: AgentSession, library: Path) -> None:
+    """Whatever happened before, a new process of the library works."""
+    process = spawn(session, library)
+    assert process.call(PROTOTYPES, "fine") == 7
+    process.close()

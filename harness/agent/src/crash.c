@@ -189,7 +189,7 @@ static void on_crash(int signal_number, siginfo_t *info, void *context) {
 }
 
 void crash_watch(struct crash_page *shared) {
-    static const int signals[] = {SIGSEGV, SIGILL, SIGFPE, SIGABRT, SIGBUS};
+    static const int signals[] = {SIGSEGV, SIGILL, SIGTRAP, SIGFPE, SIGABRT, SIGBUS};
     page = shared;
     stack_t alternate = {.ss_sp = malloc(ALTERNATE_STACK), .ss_size = ALTERNATE_STACK};
     if (alternate.ss_sp != NULL)
