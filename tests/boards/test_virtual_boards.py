@@ -12,13 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ontarget.device_farm import boards
 from ontarget.device_farm.boards import Board, machine, registry
+from ontarget.harness.agent.session import Fence
 from ontarget.harness.consoles.serial import SerialConsole
-from ontarget.harness.errors import DeadlineExceeded, HostKeyRefused, UserError
+from ontarget.harness.device import Device
+from ontarget.harness.errors import DeadlineExceeded, HostKeyRefused, UntimedDevice, UserError
+from ontarget.harness.metrics import latency
 from support.boards import connected, said
+from support.spinning import PROTOTYPES, spin, spinning
 
 A53, A76 = "virtual-cortex-a53", "virtual-cortex-a76"
 SharedBoard = Callable[[str], Board]
@@ -150,11 +155,20 @@ def test_the_clock_counts_instructions(shared_board: SharedBoard, tmp_path: Path
         assert 1 / 1000 < longer / first - 1 < 1 / 400
 
 
-def test_a_free_running_board_says_that_its_clock_means_nothing() -> None:
+def test_nothing_is_timed_on_a_free_running_board(tmp_path: Path) -> None:
+    """It runs code as any board does, but says that its clock means nothing."""
     board = boards.up(A53, "free", free_running=True)
     try:
         assert board.clock == "none"
         assert boards.find("free") == board
+        with (
+            connected(board) as transport,
+            Device.open(transport, name="free", kind="virtual", fence=Fence("board tests", 1)) as device,
+        ):
+            build = device.deploy(spinning(tmp_path, "candidate", abi=device.info.abi))
+            assert build.launch().call(PROTOTYPES, "spin", 0) == 1
+            with pytest.raises(UntimedDevice, match=r"^free: .*an emulator that runs freely.*`ontarget board up`"):
+                latency.compare(spin(1000), build, build, rng=np.random.default_rng(1))
     finally:
         assert boards.down("free")
     assert not boards.down("free")
