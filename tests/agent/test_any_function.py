@@ -25,7 +25,8 @@ def test_arguments_of_every_kind_and_number_arrive(
 
 
 def test_long_and_size_t_have_the_width_of_the_device(abi: Abi, session_of_abi: AgentSession, tmp_path: Path) -> None:
-    source = "long l(long a, double d, long b) { return a - b + (long)d; }\n__SIZE_TYPE__ s(__SIZE_TYPE__ a) { return a; }"
+    source = "#include <stddef.h>\nsize_t s(size_t a) { return a; }\n"
+    source += "long l(long a, double d, long b) { return a - b + (long)d; }"
     process = spawn(session_of_abi, compile_library(source, tmp_path / "libwidths.so", abi))
     most = (1 << 8 * abi.pointer_size) - 1
     assert process.call("long l(long a, double d, long b);", "l", -(most // 2) - 1, 1.0, 0) == -(most // 2)
