@@ -69,15 +69,16 @@ class Farm:
             raise NoSuchDevice(f"no device is named {name!r}; there are: {self._names()}")
         return found[0]
 
-    def models(self, progress: Progress = unheard) -> dict[str, list[str]]:
+    def models(self, progress: Progress = unheard, *, ttl: float = DEFAULT_TTL) -> dict[str, list[str]]:
         """Return the devices of each model, both in the inventory's order; `missing` names the others afterwards.
 
-        A device of which neither the inventory nor the store knows the model is leased and asked. Raises StoreFailed.
+        A device of which neither the inventory nor the store knows the model is leased (for `ttl` seconds, renewed) and
+        asked. Raises StoreFailed.
         """
         self.missing = {}
         for status in self.statuses():
             if status.model is None:
-                self._learn(status.name, _LEARN_WAIT, progress)
+                self._learn(status.name, ttl, _LEARN_WAIT, progress)
         models: dict[str, list[str]] = {}
         for status in self.statuses():
             if status.model is not None:
@@ -102,7 +103,7 @@ class Farm:
 
         Raises NoSuchDevice, WaitRanOut, UserError, StoreFailed.
         """
-        names = self._candidates(requirements, wait, progress)
+        names = self._candidates(requirements, ttl, wait, progress)
         request = self._request(names, owner, purpose, ttl, priority)
         wanted = waiting.describe(requirements)
         return waiting.acquire(self._store, request, wait=wait, wanted=wanted, progress=progress)[0][0]
@@ -120,7 +121,7 @@ class Farm:
         clock: Callable[[], float] = steady_clock,
     ) -> Lease:
         """Like `acquire`, kept alive until it is released or this process ends; use it in a `with`."""
-        names = self._candidates(requirements, wait, progress)
+        names = self._candidates(requirements, ttl, wait, progress)
         request = self._request(names, owner, purpose, ttl, priority)
         wanted = waiting.describe(requirements)
         grants, asked = waiting.acquire(self._store, request, wait=wait, wanted=wanted, progress=progress, clock=clock)
@@ -209,23 +210,25 @@ class Farm:
             priority=priority,
         )
 
-    def _learn(self, name: str, wait: float, progress: Progress) -> None:
+    def _learn(self, name: str, ttl: float, wait: float, progress: Progress) -> None:
         progress(f"asking {name} what it is")
         try:
             with self.lease(
-                {"name": name}, wait=wait, purpose="asking the device what it is", progress=progress
+                {"name": name}, ttl=ttl, wait=wait, purpose="asking the device what it is", progress=progress
             ) as lease:
                 self.connect(lease, progress=progress).close()
         except OntargetError as error:
             self.missing[name] = str(error)
 
-    def _candidates(self, requirements: Mapping[str, str], wait: float, progress: Progress) -> tuple[str, ...]:
+    def _candidates(
+        self, requirements: Mapping[str, str], ttl: float, wait: float, progress: Progress
+    ) -> tuple[str, ...]:
         names = matching(self._traits(), requirements)
         unknown = () if names else unknown_yet(self._traits(), requirements)
         for name in unknown:
             if names:
                 break
-            self._learn(name, wait, progress)
+            self._learn(name, ttl, wait, progress)
             names = matching(self._traits(), requirements)
         if not names:
             error = refuse(self._traits(), requirements)

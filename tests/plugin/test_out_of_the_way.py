@@ -69,6 +69,7 @@ def test_usage_errors_say_what_was_expected(desk: Desk, tmp_path: Path) -> None:
     for arguments, told in (
         (("--on", "local", "--farm", tmp_path / "farm.toml"), "--on names devices, --farm a file that lists them"),
         (("--lease-wait", "soon"), "'soon' is no duration"),
+        (("--lease-ttl", "0"), "expected at least 1s"),
         (("--target-slowdown", "-1"), "percent above 0"),
         (("--block", "latency"), "invalid choice"),
         (("--inconclusive", "maybe"), "invalid choice"),
