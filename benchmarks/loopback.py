@@ -2,6 +2,7 @@
 
 import itertools
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,8 @@ from ontarget.harness.agent.session import Fence
 from ontarget.harness.device import Device
 from support.sshd import Sshd, running_sshd
 
+# A store of this run's own: tokens of an earlier run are no newer leases.
+_STORE = f"benchmark-{uuid.uuid4()}"
 _tokens = itertools.count(1)
 
 
@@ -24,9 +27,7 @@ def server() -> Iterator[Sshd]:
 def device(sshd: Sshd) -> Iterator[Device]:
     """The device behind it, with its agent started."""
     transport = sshd.connect("loopback")
-    opened = Device.open(
-        transport, name="loopback", model="loopback", kind="board", fence=Fence("benchmark", next(_tokens))
-    )
+    opened = Device.open(transport, name="loopback", model="loopback", kind="board", fence=Fence(_STORE, next(_tokens)))
     try:
         yield opened
     finally:
