@@ -17,8 +17,12 @@ from rich.text import Text
 
 from demo import expected, library
 from ontarget.device_farm import boards
+from ontarget.device_farm.farm import Farm
+from ontarget.device_farm.inventory import load
+from ontarget.device_farm.reach import board_name
 from ontarget.harness.abi import Abi
 from ontarget.harness.errors import OntargetError
+from ontarget.harness.transports.address import BoardAddress
 from ontarget.suites import layers
 
 BOARD_MODELS = ("virtual-cortex-a53", "virtual-cortex-a76")
@@ -36,9 +40,9 @@ def main() -> int:
     out.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("demo: ended by SIGTERM"))  # so that boards are stopped, too
     started = time.monotonic()
-    with running_boards() as models:
+    with running_boards(out / "farm.toml") as models:
         abis = [Abi.X86_64, Abi.AARCH64] if models else [Abi.X86_64]
-        farm = write_farm(out / "farm.toml", models)
+        farm = write_farm(out / "farm.toml", models)  # without the boards that could not be booted
         say("fetching Debian's XNNPACK for " + " and ".join(abis))
         originals = {abi: library.fetch(abi, say) for abi in abis}
         say("building the candidate with planted faults (a first cross build takes up to 90 s)")
@@ -61,15 +65,20 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def running_boards() -> Iterator[list[str]]:
-    """Boot the emulated boards that this machine can boot; say which it can't, and why; stop them at the end."""
+def running_boards(farm: Path) -> Iterator[list[str]]:
+    """Boot the farm's boards that this machine can boot; say which it can't, and why; stop them at the end."""
+    inventory = load(write_farm(farm, BOARD_MODELS))
     up: list[boards.Board] = []
     try:
-        for model in BOARD_MODELS:
-            try:
-                up.append(boards.up(model, name=f"demo-{model}", progress=say))
-            except OntargetError as error:
-                say(f"going on without {model}: {error}")
+        with Farm.open(inventory) as opened:
+            for entry in inventory.devices:
+                if not isinstance(entry.address, BoardAddress):
+                    continue
+                name = board_name(entry, opened.store_id, own_store=False)
+                try:
+                    up.append(boards.up(entry.address.model, name, progress=say))
+                except OntargetError as error:
+                    say(f"going on without {entry.address.model}: {error}")
         yield [board.model for board in up]
     finally:
         for board in up:
