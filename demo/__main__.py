@@ -29,7 +29,7 @@ BOARD_MODELS = ("virtual-cortex-a53", "virtual-cortex-a76")
 MOST_SHOWN = 20
 SELECTION = "core and (accuracy or smallest)"
 
-console = Console(soft_wrap=True)
+console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 110)
 
 
 def main() -> int:
