@@ -14,30 +14,54 @@ static const uint32_t K[64] = {
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
-static uint32_t rotate(uint32_t x, int n) { return (x >> n) | (x << (32 - n)); }
+static inline uint32_t rotate(uint32_t x, int n) { return (x >> n) | (x << (32 - n)); }
+
+static inline uint32_t big_endian(const uint8_t *bytes) {
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/* Word i of the schedule, for i from 16: the last 16 words are enough, each in the place of the one it replaces. */
+#define EXPAND(i)                                                                                                      \
+    (w[(i) & 15] += w[((i) - 7) & 15] +                                                                                \
+                    (rotate(w[((i) - 15) & 15], 7) ^ rotate(w[((i) - 15) & 15], 18) ^ (w[((i) - 15) & 15] >> 3)) +     \
+                    (rotate(w[((i) - 2) & 15], 17) ^ rotate(w[((i) - 2) & 15], 19) ^ (w[((i) - 2) & 15] >> 10)))
+
+/* One round. Instead of moving all eight variables on by one, the next round names them one further. */
+#define ROUND(a, b, c, d, e, f, g, h, i, word)                                                                         \
+    h += (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + (g ^ (e & (f ^ g))) + K[i] + (word);                         \
+    d += h;                                                                                                            \
+    h += (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) | (c & (a | b)));
+
+#define EIGHT_ROUNDS(i, word)                                                                                          \
+    ROUND(a, b, c, d, e, f, g, h, (i), word(i))                                                                        \
+    ROUND(h, a, b, c, d, e, f, g, (i) + 1, word((i) + 1))                                                              \
+    ROUND(g, h, a, b, c, d, e, f, (i) + 2, word((i) + 2))                                                              \
+    ROUND(f, g, h, a, b, c, d, e, (i) + 3, word((i) + 3))                                                              \
+    ROUND(e, f, g, h, a, b, c, d, (i) + 4, word((i) + 4))                                                              \
+    ROUND(d, e, f, g, h, a, b, c, (i) + 5, word((i) + 5))                                                              \
+    ROUND(c, d, e, f, g, h, a, b, (i) + 6, word((i) + 6))                                                              \
+    ROUND(b, c, d, e, f, g, h, a, (i) + 7, word((i) + 7))
+
+#define LOADED(i) (w[i] = big_endian(block + 4 * (i)))
 
 static void compress(uint32_t *state, const uint8_t *block) {
-    uint32_t w[64], v[8];
-    for (int i = 0; i < 16; i++)
-        w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 | (uint32_t)block[4 * i + 2] << 8 |
-               block[4 * i + 3];
-    for (int i = 16; i < 64; i++) {
-        uint32_t s0 = rotate(w[i - 15], 7) ^ rotate(w[i - 15], 18) ^ (w[i - 15] >> 3);
-        uint32_t s1 = rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ (w[i - 2] >> 10);
-        w[i] = w[i - 16] + s0 + w[i - 7] + s1;
+    uint32_t w[16];
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
+    EIGHT_ROUNDS(0, LOADED)
+    EIGHT_ROUNDS(8, LOADED)
+    for (int i = 16; i < 64; i += 16) {
+        EIGHT_ROUNDS(i, EXPAND)
+        EIGHT_ROUNDS(i + 8, EXPAND)
     }
-    memcpy(v, state, sizeof v);
-    for (int i = 0; i < 64; i++) {
-        uint32_t s1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25);
-        uint32_t t1 = v[7] + s1 + ((v[4] & v[5]) ^ (~v[4] & v[6])) + K[i] + w[i];
-        uint32_t s0 = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22);
-        uint32_t t2 = s0 + ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
-        memmove(v + 1, v, 7 * sizeof *v);
-        v[4] += t1;
-        v[0] = t1 + t2;
-    }
-    for (int i = 0; i < 8; i++)
-        state[i] += v[i];
+    state[0] += a;
+    state[1] += b;
+    state[2] += c;
+    state[3] += d;
+    state[4] += e;
+    state[5] += f;
+    state[6] += g;
+    state[7] += h;
 }
 
 void sha256_begin(struct sha256 *hash) {
