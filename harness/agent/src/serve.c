@@ -248,8 +248,10 @@ static int loop(void) {
         size_t count = watch_workers(&watched, 3);
         if (poll(watched, count, until_next_deadline()) < 0 && errno != EINTR)
             break;
-        drain_signals();
-        workers_reap();
+        if (watched[2].revents != 0) {
+            drain_signals();
+            workers_reap();
+        }
         enforce_deadlines();
         handle_ready(watched + 3, count - 3);
         if (watched[0].revents != 0)

@@ -34,23 +34,26 @@ static bool receive(void *into, size_t size, int *passed) {
     return true;
 }
 
-static void send_all(const void *data, size_t size) {
-    for (size_t sent = 0; sent < size;) {
-        ssize_t put = send(WORKER_SOCKET, (const char *)data + sent, size - sent, MSG_NOSIGNAL);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            _Exit(70); /* the agent is gone */
-        sent += (size_t)put;
-    }
-}
-
+/* Header and payload go together, so that the agent is woken once. */
 static void reply(struct header header, enum status status, const void *payload, size_t size) {
     header.op |= ANSWER;
     header.word = status;
     header.length = (uint32_t)size;
-    send_all(&header, sizeof header);
-    send_all(payload, size);
+    struct iovec parts[2] = {{&header, sizeof header}, {(void *)payload, size}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    while (parts[0].iov_len + parts[1].iov_len > 0) {
+        ssize_t put = sendmsg(WORKER_SOCKET, &message, MSG_NOSIGNAL);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            _Exit(70); /* the agent is gone */
+        for (size_t i = 0, left = (size_t)put; i < 2; i++) {
+            size_t part = left < parts[i].iov_len ? left : parts[i].iov_len;
+            parts[i].iov_base = (char *)parts[i].iov_base + part;
+            parts[i].iov_len -= part;
+            left -= part;
+        }
+    }
 }
 
 static void reply_long(struct header header, enum status status, const uint8_t *payload, size_t size) {
