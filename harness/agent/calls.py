@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from ontarget.harness.abi import Abi
@@ -16,6 +17,13 @@ _SLOT = struct.Struct("<BBHIQ")
 def encode_call(prototype: Prototype, arguments: Sequence[Any], abi: Abi, returns: int | None = None) -> bytes:
     """CALL's payload (see `frames`). Raises BadPrototype for arguments, or a `returns`, that do not fit."""
     slots, stack_words = lay_out(prototype, arguments, abi)
+    packed = [_SLOT.pack(slot.place, slot.kind, slot.number, slot.buffer, slot.value) for slot in slots]
+    return _head(prototype, abi, returns, stack_words, len(slots)) + b"".join(packed)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _head(prototype: Prototype, abi: Abi, returns: int | None, stack_words: int, slots: int) -> bytes:
+    """What is before the slots: the same for most calls of a function."""
     whole = integer(prototype.returns, abi)
     if returns is not None:
         if whole is None:
@@ -31,12 +39,12 @@ def encode_call(prototype: Prototype, arguments: Sequence[Any], abi: Abi, return
         whole.size if whole else 8,
         (returns or 0) & 0xFFFFFFFFFFFFFFFF,
         stack_words,
-        len(slots),
+        slots,
     )
-    packed = (_SLOT.pack(slot.place, slot.kind, slot.index, slot.buffer, slot.value) for slot in slots)
-    return text(prototype.function) + head + b"".join(packed)
+    return text(prototype.function) + head
 
 
+@lru_cache(maxsize=1024)
 def result_bits(prototype: Prototype, abi: Abi) -> int:
     """Bits of the integer that the function returns, negative if it has no sign, 0 if it returns none."""
     whole = integer(prototype.returns, abi)

@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TypeVar
+from typing import NamedTuple
 
 from ontarget.harness.agent.failures import Asked, error_for
 from ontarget.harness.agent.frames import Frame, FrameParser, Op, Status, encode
@@ -20,16 +19,13 @@ from ontarget.harness.errors import (
 )
 from ontarget.harness.transports.protocols import ByteChannel
 
-_T = TypeVar("_T")
-
 _READ_SIZE = 1 << 16
 _WRITE_SIZE = 1 << 16
 _MOST_PENDING = 512
 _LAST_WORDS = 2.0  # seconds
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """A whole answer; `worker` is the process that it is about."""
 
     status: int
@@ -41,7 +37,7 @@ class Answer:
         return None if self.status == Status.OK else error_for(self.status, self.payload, self.asked)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Pending:
     asked: Asked
     worker: int
@@ -88,7 +84,10 @@ class Conversation:
         if self._broken is not None:
             raise self._broken
         if len(self._pending) >= _MOST_PENDING:
-            self._pump(until=lambda: len(self._pending) < _MOST_PENDING // 2, patience=self._patience(None))
+            self.write()
+            end = time.monotonic() + self._patience(None)
+            while len(self._pending) >= _MOST_PENDING // 2:
+                self._take_before(end)
         request = self._next
         self._next = self._next % 0xFFFFFFFF + 1
         milliseconds = min(max(round(deadline * 1000), 1), 0xFFFFFFFF) if deadline > 0 else 0
@@ -104,12 +103,17 @@ class Conversation:
         """Hand over to the channel what was sent so far."""
         if self._outgoing:
             outgoing, self._outgoing = self._outgoing, bytearray()
-            self._guarded(partial(self._write, memoryview(outgoing)))
+            try:
+                self._write(memoryview(outgoing))
+            except OntargetError as error:
+                raise self._lose(error) from None
 
     def wait(self, request: int) -> Answer:
         """The answer to a request without a listener. Raises Fenced, DeadlineExceeded, AgentError, ConnectionLost."""
         self.write()
-        self._pump(until=lambda: request in self._answers, patience=self._patience(request))
+        end = time.monotonic() + self._patience(request)
+        while request not in self._answers:
+            self._take_before(end)
         return self._answers.pop(request)
 
     def close(self) -> None:
@@ -126,14 +130,13 @@ class Conversation:
                 break
         return total * self.slowness + self.grace
 
-    def _pump(self, *, until: Callable[[], bool], patience: float) -> None:
-        self.write()
-        end = time.monotonic() + patience
-        while not until():
-            if self._broken is not None:
-                raise self._broken
-            left = end - time.monotonic()
-            self._guarded(partial(self._take, max(left, 0.001)))
+    def _take_before(self, end: float) -> None:
+        if self._broken is not None:
+            raise self._broken
+        try:
+            self._take(max(end - time.monotonic(), 0.001))
+        except OntargetError as error:
+            raise self._lose(error) from None
 
     def _write(self, data: memoryview) -> None:
         try:
@@ -178,19 +181,16 @@ class Conversation:
             reason = AgentError(f"the agent ended while answers were due: {words}", device=self.device)
         return reason
 
-    def _guarded(self, act: Callable[[], _T]) -> _T:
-        """Do `act`; after one of its errors the conversation has lost its thread, and says so from then on."""
-        try:
-            return act()
-        except OntargetError as error:
-            if isinstance(error, ConnectionLost):
-                with suppress(InfraError):  # a device that is gone cannot say
-                    error = self._why_ended() or error
-            if isinstance(error, DeadlineExceeded):
-                due = next(iter(self._pending.values()), None)
-                what = f"{due.asked.what} in process {due.asked.label or 'agent'}" if due else "a request"
-                error = DeadlineExceeded(f"no answer to {what} in time: {error}", device=self.device)
-            elif error.device is None:
-                error = type(error)(str(error), device=self.device)
-            self._broken = error
-            raise error from None
+    def _lose(self, error: OntargetError) -> OntargetError:
+        """After this error the conversation has lost its thread, and says so from then on: with what is returned."""
+        if isinstance(error, ConnectionLost):
+            with suppress(InfraError):  # a device that is gone cannot say
+                error = self._why_ended() or error
+        if isinstance(error, DeadlineExceeded):
+            due = next(iter(self._pending.values()), None)
+            what = f"{due.asked.what} in process {due.asked.label or 'agent'}" if due else "a request"
+            error = DeadlineExceeded(f"no answer to {what} in time: {error}", device=self.device)
+        elif error.device is None:
+            error = type(error)(str(error), device=self.device)
+        self._broken = error
+        return error

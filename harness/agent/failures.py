@@ -3,6 +3,7 @@
 import re
 import signal
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ontarget.harness.agent.frames import Op, PayloadReader, Status
 from ontarget.harness.errors import (
@@ -26,8 +27,7 @@ from ontarget.harness.errors import (
 )
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """A request as messages tell it: `what` is the function or act, `label` the process's, `deadline` in seconds."""
 
     op: Op

@@ -56,8 +56,8 @@ A frame that is too long, or cut off by the end of the input, is answered PROTOC
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from ontarget.harness.errors import ProtocolError
 
@@ -131,8 +131,7 @@ class Kind(IntEnum):
     LOAD = 2
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     request: int
     op: int
     worker: int
@@ -157,22 +156,29 @@ class FrameParser:
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Yield the frames that `data` completes. Raises ProtocolError for what can't be an answer."""
-        self._buffer += data
+        held = self._buffer
+        stream: bytes | bytearray = data
+        if held:
+            held += data
+            stream = held
         at = 0
         try:
-            while len(self._buffer) - at >= _HEADER.size:
-                length, request, op, worker, word = _HEADER.unpack_from(self._buffer, at)
+            while len(stream) - at >= _HEADER.size:
+                length, request, op, worker, word = _HEADER.unpack_from(stream, at)
                 if length > MAX_PAYLOAD or not op & ANSWER:
-                    start = bytes(self._buffer[at : at + 80])
+                    start = bytes(stream[at : at + 80])
                     raise ProtocolError(f"expected a frame from the agent, found {start!r}")
-                if len(self._buffer) - at < _HEADER.size + length:
+                end = at + _HEADER.size + length
+                if len(stream) < end:
                     return
-                at += _HEADER.size
-                payload = bytes(self._buffer[at : at + length])
-                at += length
+                payload = bytes(stream[at + _HEADER.size : end])
+                at = end
                 yield Frame(request, op & ~ANSWER, worker, word, payload)
         finally:
-            del self._buffer[:at]
+            if stream is held:
+                del held[:at]
+            else:  # most often all of it was whole frames, and there is nothing to keep
+                held += stream[at:]
 
     def finish(self) -> None:
         """The stream ended. Raises ProtocolError if it did so inside a frame."""

@@ -5,10 +5,11 @@ Sources: System V ABI for x86-64, 3.2.3; AAPCS64, 6.8 (B and C); AAPCS32, 6.5 an
 
 import operator
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
 from math import isinf
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,12 +26,11 @@ _FLOATS: dict[CType, int] = {Scalar.FLOAT: 4, Scalar.DOUBLE: 8}
 _UNSIGNED = {Scalar.UCHAR: 1, Scalar.USHORT: 2, Scalar.UINT: 4, Scalar.ULLONG: 8, Scalar.BOOL: 1}
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
     """One register or stack word, and what goes there."""
 
     place: Place
-    index: int
+    number: int  # of the register, or of the word on the stack
     kind: Kind
     value: int
     buffer: int = 0
@@ -43,7 +43,7 @@ class Integer:
     size: int
     signed: bool
 
-    @property
+    @cached_property
     def range(self) -> tuple[int, int]:
         bits = 8 * self.size
         return (-(1 << bits - 1), (1 << bits - 1) - 1) if self.signed else (0, (1 << bits) - 1)
@@ -54,6 +54,7 @@ class Integer:
         return value - (1 << 8 * self.size) if self.signed and value >> 8 * self.size - 1 else value
 
 
+@cache
 def integer(ctype: CType, abi: Abi) -> Integer | None:
     """How a type is an integer on an ABI; None for float, double and void."""
     if isinstance(ctype, Pointer):
@@ -75,8 +76,7 @@ def size_of(ctype: CType, abi: Abi) -> int:
     return found.size if found else _FLOATS.get(ctype, 0)
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(NamedTuple):
     """An argument as bits: `kind` and `buffer` as in a slot, `value` of 8 bytes."""
 
     kind: Kind
@@ -95,42 +95,46 @@ def _float_bits(parameter: Parameter, argument: float) -> int:
     return int.from_bytes(packed, "little")
 
 
-def _float(argument: Any, where: str) -> float:
+def _where(parameter: Parameter) -> str:
+    return f"{parameter.name} ({parameter.type})"
+
+
+def _float(parameter: Parameter, argument: Any) -> float:
     if isinstance(argument, str | bytes) or np.ndim(argument) > 0:
-        raise BadPrototype(f"{where} was given {argument!r}, which is no number")
+        raise BadPrototype(f"{_where(parameter)} was given {argument!r}, which is no number")
     try:
         return float(argument)
     except (TypeError, ValueError):
-        raise BadPrototype(f"{where} was given {argument!r}, which is no number") from None
+        raise BadPrototype(f"{_where(parameter)} was given {argument!r}, which is no number") from None
 
 
-def _index(argument: Any, where: str) -> int:
+def _index(parameter: Parameter, argument: Any) -> int:
     if isinstance(argument, np.bool_):
         return int(argument)
     try:
         return operator.index(argument)
     except TypeError:
-        raise BadPrototype(f"{where} was given {argument!r}, which is no integer") from None
+        raise BadPrototype(f"{_where(parameter)} was given {argument!r}, which is no integer") from None
 
 
 def encode(parameter: Parameter, argument: Any, abi: Abi) -> Value:
     """One argument as bits. Raises BadPrototype if it does not fit the parameter."""
-    where = f"{parameter.name} ({parameter.type})"
     whole = integer(parameter.type, abi)
     if isinstance(argument, Loaded):
         return Value(Kind.LOAD, 0, argument.buffer.identity)
     if isinstance(argument, Buffer):
         if not isinstance(parameter.type, Pointer):
+            where = _where(parameter)
             raise BadPrototype(f"{where} was given a buffer, whose address only a pointer takes; its content is .value")
         return Value(Kind.ADDRESS, 0, argument.identity)
     if argument is None and isinstance(parameter.type, Pointer):
         return Value(Kind.IMMEDIATE, 0)
     if whole is None:
-        return Value(Kind.IMMEDIATE, _float_bits(parameter, _float(argument, where)))
-    number = _index(argument, where)
+        return Value(Kind.IMMEDIATE, _float_bits(parameter, _float(parameter, argument)))
+    number = _index(parameter, argument)
     low, high = (0, 1) if parameter.type is Scalar.BOOL else whole.range
     if not low <= number <= high:
-        raise BadPrototype(f"{where} was given {number}, which is outside {low} to {high} on {abi}")
+        raise BadPrototype(f"{_where(parameter)} was given {number}, which is outside {low} to {high} on {abi}")
     return Value(Kind.IMMEDIATE, number & 0xFFFFFFFFFFFFFFFF)
 
 
@@ -161,15 +165,21 @@ class _Registers:
         return Place.STACK, self.stack - 1
 
 
-def _lay_out_64(prototype: Prototype, values: Sequence[Value], abi: Abi) -> tuple[Iterator[Slot], _Registers]:
+@lru_cache(maxsize=1024)
+def _places_64(prototype: Prototype, abi: Abi) -> tuple[tuple[tuple[Place, int], ...], int]:
     """x86-64 and AArch64: each argument is one word, and both kinds of registers are used in order."""
     registers = _Registers(6 if abi is Abi.X86_64 else 8, 8)
-    slots = []
-    for parameter, value in zip(prototype.parameters, values, strict=True):
-        is_float = parameter.type in (Scalar.FLOAT, Scalar.DOUBLE)
-        place, index = registers.place_float() if is_float else registers.place_general()
-        slots.append(Slot(place, index, value.kind, value.value, value.buffer))
-    return iter(slots), registers
+    places = tuple(
+        registers.place_float() if parameter.type in (Scalar.FLOAT, Scalar.DOUBLE) else registers.place_general()
+        for parameter in prototype.parameters
+    )
+    return places, registers.stack
+
+
+def _lay_out_64(prototype: Prototype, values: Sequence[Value], abi: Abi) -> tuple[tuple[Slot, ...], int]:
+    places, stack = _places_64(prototype, abi)
+    pairs = zip(places, values, strict=True)
+    return tuple(Slot(place, index, value.kind, value.value, value.buffer) for (place, index), value in pairs), stack
 
 
 class _Arm32(_Registers):
@@ -204,7 +214,7 @@ class _Arm32(_Registers):
         return [self.place_stack(), self.place_stack()]
 
 
-def _lay_out_32(prototype: Prototype, values: Sequence[Value]) -> tuple[Iterator[Slot], _Registers]:
+def _lay_out_32(prototype: Prototype, values: Sequence[Value]) -> tuple[tuple[Slot, ...], int]:
     registers = _Arm32()
     slots = []
     for parameter, value in zip(prototype.parameters, values, strict=True):
@@ -213,7 +223,7 @@ def _lay_out_32(prototype: Prototype, values: Sequence[Value]) -> tuple[Iterator
                 slots.append(Slot(place, index, value.kind, value.value >> 32 * part & 0xFFFFFFFF))
             else:
                 slots.append(Slot(place, index, value.kind, value.value + 4 * part, value.buffer))
-    return iter(slots), registers
+    return tuple(slots), registers.stack
 
 
 def lay_out(prototype: Prototype, arguments: Sequence[Any], abi: Abi) -> tuple[tuple[Slot, ...], int]:
@@ -231,12 +241,12 @@ def lay_out(prototype: Prototype, arguments: Sequence[Any], abi: Abi) -> tuple[t
             values.append(encode(parameter, argument, abi))
         except BadPrototype as error:
             raise BadPrototype(f"{prototype.function}: {error}") from None
-    slots, registers = _lay_out_32(prototype, values) if abi.pointer_size == 4 else _lay_out_64(prototype, values, abi)
-    if registers.stack > MOST_STACK_WORDS:
+    slots, stack = _lay_out_32(prototype, values) if abi.pointer_size == 4 else _lay_out_64(prototype, values, abi)
+    if stack > MOST_STACK_WORDS:
         raise UnsupportedPrototype(
-            f"{prototype.function} needs {registers.stack} words on the stack; at most {MOST_STACK_WORDS} are passed"
+            f"{prototype.function} needs {stack} words on the stack; at most {MOST_STACK_WORDS} are passed"
         )
-    return tuple(slots), registers.stack
+    return slots, stack
 
 
 def result(prototype: Prototype, word: int, abi: Abi) -> int | float | None:

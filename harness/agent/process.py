@@ -32,6 +32,7 @@ __all__ = ["Bound", "Buffer", "Loaded", "Process"]
 DEADLINE: Final = 10.0  # seconds
 _MOST_MISALIGNMENT = 4096
 _ZEROS = (0, 0)  # no blob
+_NUMBERS = (int, float)
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,6 +248,8 @@ class Process:
         buffers = {}
         arguments = list(args)
         for index, (parameter, argument) in enumerate(zip(prototype.parameters, args, strict=False)):
+            if type(argument) in _NUMBERS:
+                continue
             given = argument.buffer if isinstance(argument, Loaded) else argument
             if isinstance(given, Buffer):
                 self._own(given.label, f"{function}: {parameter.name}")

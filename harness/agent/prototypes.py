@@ -64,8 +64,10 @@ class Parameter:
     type: CType
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prototype:
+    """A function as declared. `parse` gives the same object for the same text, so caches may go by identity."""
+
     function: str
     parameters: tuple[Parameter, ...]
     returns: CType

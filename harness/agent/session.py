@@ -4,7 +4,7 @@ import hashlib
 import logging
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -272,7 +272,7 @@ class AgentSession:
             if failed is None:
                 raise error_for(answer.status, answer.payload, answer.asked)
             bits = result_bits(failed.prototype, self.hello.abi)
-            asked = replace(answer.asked, what=failed.function, label=failed.process.label, signed_bits=bits)
+            asked = answer.asked._replace(what=failed.function, label=failed.process.label, signed_bits=bits)
             failed.process.fail(error_for(answer.status, answer.payload, asked))
         samples = np.frombuffer(answer.payload, "<i8").astype(np.int64)
         both = samples.reshape(2, plan.bursts, plan.samples_per_burst)

@@ -83,7 +83,7 @@ def places(declared: str, arguments: Sequence[Any], abi: Abi) -> str:
     """The slots in short: g0 a general register, f0 a float register, s0 a stack word."""
     slots, _ = lay_out(parse(declared, "f"), arguments, abi)
     letters = {Place.GENERAL: "g", Place.FLOAT: "f", Place.STACK: "s"}
-    return " ".join(f"{letters[slot.place]}{slot.index}" for slot in slots)
+    return " ".join(f"{letters[slot.place]}{slot.number}" for slot in slots)
 
 
 @pytest.mark.parametrize(
