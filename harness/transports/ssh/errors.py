@@ -52,7 +52,7 @@ def translated(device: str, doing: str) -> Iterator[None]:
         yield
     except OntargetError:
         raise
-    except Exception as error:
+    except Exception as error:  # paramiko lets through what its libraries raise: known kinds become ours, others go on
         ours = kind_of(type(error))
         if ours is None:
             raise
