@@ -34,6 +34,10 @@ def candidate(device: Device, folder: Path, *, permille: int = 1000, fault: str 
     return device.deploy(spinning(folder, "candidate", permille=permille, fault=fault))
 
 
+# Some thousand calls in each process, so that the 600th comes while the two take turns, however slow the machine is.
+LONG = replace(QUICK, pair_seconds=0.5)
+
+
 def measured(ours: DeployedBuild, theirs: DeployedBuild | None, plan: Plan = QUICK) -> Comparison:
     return compare(spin(TURNS), ours, theirs, plan=plan, rng=np.random.default_rng())
 
@@ -76,7 +80,7 @@ def test_a_candidate_that_crashes_is_named_and_the_device_goes_on(
     """At its first call, as it is timed, and while the two take turns."""
     broken = candidate(device, tmp_path, fault=f"if (calls == {when}) abort()")
     with pytest.raises(Crashed, match=r"here.*spin.*candidate") as crash:
-        measured(broken, baseline)
+        measured(broken, baseline, LONG)
     assert crash.value.signal == "SIGABRT"
     assert measured(baseline, baseline).verdict.answer is not Answer.REGRESSED
 
@@ -84,7 +88,7 @@ def test_a_candidate_that_crashes_is_named_and_the_device_goes_on(
 @pytest.mark.parametrize("when", [1, 40, 600])
 def test_a_baseline_that_crashes_is_not_blamed_on_the_candidate(device: Device, tmp_path: Path, when: int) -> None:
     broken = device.deploy(spinning(tmp_path, "baseline", fault=f"if (calls == {when}) abort()"))
-    found = measured(candidate(device, tmp_path), broken)
+    found = measured(candidate(device, tmp_path), broken, LONG)
     assert found.verdict.answer is Answer.INCONCLUSIVE
     assert "no usable baseline" in found.message
     assert "SIGABRT" in found.message
