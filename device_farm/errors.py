@@ -6,10 +6,15 @@ OntargetError
 |   |-- BadDuration        words that are no duration
 |   |-- NoSuchDevice       nothing in the farm is what was asked for
 |   |-- NoSuchLease        a name of a lease that this store never gave out
+|   |-- NoSuchTest         a test of which the store remembers nothing
+|   |-- NoSuchAcceptance   a slow-down that nobody has accepted
+|   |-- BadDate            words that are no date, or one that has passed
+|   |-- MissingExtra       what is asked for needs a library that is not installed
 |   `-- UnsupportedStore   a store's address that this version cannot open
 `-- InfraError
     |-- StoreFailed        the store could not be opened, read or written
-    |   `-- NewerSchema    it was written by a newer ontarget
+    |   |-- NewerSchema    it was written by a newer ontarget
+    |   `-- CorruptSamples samples that were damaged, or that another program wrote
     |-- LeaseLost          the lease ended while it was in use
     `-- WaitRanOut         nothing came free within the time that was given
 """
@@ -41,6 +46,22 @@ class NoSuchLease(UserError):
     pass
 
 
+class NoSuchTest(UserError):
+    pass
+
+
+class NoSuchAcceptance(UserError):
+    pass
+
+
+class BadDate(UserError):
+    pass
+
+
+class MissingExtra(UserError):
+    pass
+
+
 class UnsupportedStore(UserError):
     pass
 
@@ -50,6 +71,10 @@ class StoreFailed(InfraError):
 
 
 class NewerSchema(StoreFailed):
+    pass
+
+
+class CorruptSamples(StoreFailed):
     pass
 
 

@@ -1,0 +1,1 @@
+"""What was measured, kept: samples, what is learnt from them, what was accepted."""
