@@ -162,10 +162,16 @@ def _conditions(told: Mapping[str, Any]) -> Conditions:
 
 
 def _to_planes(arrays: Sequence[Samples]) -> bytes:
-    steps = [np.diff(array.ravel().astype(np.int64), prepend=np.int64(0)) for array in arrays]
-    every = np.concatenate(steps) if steps else np.empty(0, np.int64)
+    every = np.concatenate([np.empty(0, np.int64), *map(_steps, arrays)])
     zigzag = ((every << 1) ^ (every >> 63)).astype("<u8")
     return np.ascontiguousarray(zigzag.view(np.uint8).reshape(-1, 8).T).tobytes()
+
+
+def _steps(array: Samples) -> Samples:
+    """Differences from the one before, the first from 0; those too large for 64 bits wrap, and back when added up."""
+    steps = array.ravel().astype(np.int64)
+    steps[1:] -= steps[:-1].copy()
+    return steps
 
 
 def _from_planes(samples: bytes, shapes: Sequence[tuple[int, ...]]) -> list[Samples]:
@@ -175,6 +181,8 @@ def _from_planes(samples: bytes, shapes: Sequence[tuple[int, ...]]) -> list[Samp
     planes = np.frombuffer(samples, np.uint8).reshape(8, -1)
     zigzag: NDArray[np.uint64] = np.ascontiguousarray(planes.T).view("<u8").ravel()
     steps = (zigzag >> np.uint64(1)).astype(np.int64) ^ -(zigzag & np.uint64(1)).astype(np.int64)
-    ends = np.cumsum(sizes[:-1]) if sizes else []
-    parts = np.split(steps, ends) if sizes else []
-    return [np.cumsum(part, dtype=np.int64).reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+    starts = [sum(sizes[:place]) for place in range(len(sizes))]
+    return [
+        np.cumsum(steps[start : start + size], dtype=np.int64).reshape(shape)
+        for start, size, shape in zip(starts, sizes, shapes, strict=True)
+    ]
