@@ -183,16 +183,19 @@ class DeployedBuild:
         """Names the library and what travels with it by their content."""
         return self.files.digest
 
-    def launch(self, *, cores: Sequence[int] = (), environment: Mapping[str, str] | None = None) -> Process:
+    def launch(
+        self, *, cores: Sequence[int] = (), environment: Mapping[str, str] | None = None, threads: int = 1
+    ) -> Process:
         """Start a fresh process with the library loaded, pinned to `cores` if any are named.
 
+        `threads` is what the binding finds as `Process.threads`, and an OpenMP runtime in OMP_NUM_THREADS.
         Raises MissingDependency, WrongAbi, and what the library's own initialisation ends in.
         """
         try:
-            return self.device.session.spawn(
+            process = self.device.session.spawn(
                 self.files.library,
                 dependencies=self.files.dependencies,
-                environment=dict(environment or {}),
+                environment={"OMP_NUM_THREADS": str(threads), **(environment or {})},
                 cores=cores,
                 label=self.label,
             )
@@ -201,6 +204,8 @@ class DeployedBuild:
                 f"{error}. Not found beside the library on the host: {', '.join(self.elsewhere) or 'nothing'}",
                 device=self.device.info.name,
             ) from error
+        process.threads = threads
+        return process
 
 
 def _pace(session: AgentSession, clock: Clock) -> None:

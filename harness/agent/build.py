@@ -29,6 +29,7 @@ PREBUILT = Path(__file__).parent / "prebuilt"
 
 _FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-O2", "-fPIE", "-pie", "-s", "-Wall", "-Wextra")
 _LIBRARIES = ("-ldl", "-lpthread")
+_SHARED_FLAGS = ("-std=c11", "-O2", "-fPIC", "-shared", "-s", "-Wall", "-Wextra")
 _DEADLINE = 600.0
 
 _log = logging.getLogger(__name__)
@@ -61,7 +62,30 @@ def program_for(abi: Abi, flags: Sequence[str] = ()) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with _alone(target.parent / "lock"):
         if not target.is_file():
-            _compile([*compiler, *_FLAGS, *flags], target, abi)
+            _compile([*compiler, *_FLAGS, *flags, *map(str, sorted(SOURCES.glob("*.c")))], target, abi, _LIBRARIES)
+    return target
+
+
+def shared_object_for(abi: Abi, source: Path) -> Path:
+    """A library of one C file, called lib<name>.so after it, for an ABI: built if need be, and cached as the agent is.
+
+    One that was built elsewhere lies as prebuilt/<digest of the file>/<ABI>/lib<name>.so. Raises AgentError.
+    """
+    name = f"lib{source.stem}.so"
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    cache = platformdirs.user_cache_path("ontarget") / "libraries"
+    for folder in (PREBUILT, cache):
+        prebuilt = folder / digest / abi / name
+        if prebuilt.is_file():
+            return prebuilt
+    compiler, version = _compiler(abi, cache / digest / abi / name)
+    flags = (*_SHARED_FLAGS, f"-Wl,-soname,{name}")
+    key = hashlib.sha256("\0".join((digest, version, *compiler, *flags)).encode()).hexdigest()[:32]
+    target = cache / key / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(target.parent / "lock"):
+        if not target.is_file():
+            _compile([*compiler, *flags, str(source)], target, abi)
     return target
 
 
@@ -100,15 +124,15 @@ def _alone(lock: Path) -> "Iterator[None]":
         yield
 
 
-def _compile(command: Sequence[str], target: Path, abi: Abi) -> None:
-    _log.info("building the agent for %s (the first build for an ABI can take a minute)", abi)
-    fresh = target.with_name(f"{PROGRAM}.{os.getpid()}")
-    argv = [*command, *map(str, sorted(SOURCES.glob("*.c"))), "-o", str(fresh), *_LIBRARIES]
+def _compile(command: Sequence[str], target: Path, abi: Abi, libraries: Sequence[str] = ()) -> None:
+    _log.info("building %s for %s (the first build for an ABI can take a minute)", target.name, abi)
+    fresh = target.with_name(f"{target.name}.{os.getpid()}")
+    argv = [*command, "-o", str(fresh), *libraries]
     try:
         done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False, timeout=_DEADLINE)
     except subprocess.TimeoutExpired:
-        raise AgentError(f"building the agent for {abi} took over {_DEADLINE:g} s: {argv}") from None
+        raise AgentError(f"building {target.name} for {abi} took over {_DEADLINE:g} s: {argv}") from None
     if done.returncode != 0:
         fresh.unlink(missing_ok=True)
-        raise AgentError(f"the agent for {abi} could not be built by {argv}:\n{done.stderr[-4000:]}")
+        raise AgentError(f"{target.name} for {abi} could not be built by {argv}:\n{done.stderr[-4000:]}")
     fresh.rename(target)

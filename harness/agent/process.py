@@ -71,6 +71,7 @@ class Process:
         self.device: str = session.device
         self.label: Final = label
         self.worker: Final = worker  # its number among the session's processes
+        self.threads = 1  # how many the library may use; bindings read it
         self._conversation = conversation
         self._next_buffer = 1
         self._next_call = 1
