@@ -1,0 +1,44 @@
+"""Questions to a git work tree. Whatever git does not know, and a machine without git, is an answer, too: None."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class WorkTree:
+    """The repository around a folder, if there is one."""
+
+    folder: Path
+
+    def resolve(self, words: str) -> str | None:
+        """Return the whole name of the commit that `words` mean."""
+        return self._line("rev-parse", "--verify", "--quiet", "--end-of-options", f"{words}^{{commit}}")
+
+    def is_ancestor(self, older: str, newer: str) -> bool | None:
+        """Whether `newer` has `older` in it; a commit has itself. None where one of them is not here."""
+        done = self._run("merge-base", "--is-ancestor", older, newer)
+        return None if done is None or done.returncode not in (0, 1) else done.returncode == 0
+
+    def branch(self) -> str | None:
+        """Return the branch that is checked out, None for a bare commit."""
+        return self._line("symbolic-ref", "--quiet", "--short", "HEAD")
+
+    def first_parents(self, tip: str) -> list[str] | None:
+        """Return the commits of a branch's own line, the oldest first."""
+        done = self._run("rev-list", "--first-parent", "--reverse", "--end-of-options", tip)
+        return done.stdout.split() if done is not None and done.returncode == 0 else None
+
+    def _line(self, *words: str) -> str | None:
+        done = self._run(*words)
+        return (done.stdout.strip() or None) if done is not None and done.returncode == 0 else None
+
+    def _run(self, *words: str) -> "subprocess.CompletedProcess[str] | None":
+        try:
+            return subprocess.run(
+                ["git", *words], cwd=self.folder, capture_output=True, text=True, timeout=_SECONDS, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None

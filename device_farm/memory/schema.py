@@ -1,0 +1,122 @@
+"""The tables of what was measured. Times are seconds since 1970; revision 0002 makes them, this only names them.
+
+A comparison's summary is in columns, its samples in a table of their own: a series over a thousand commits reads
+neither samples nor other series. What must be alike for two results to be compared is a row of `subject`, so that the
+many comparisons of one test carry one number for it.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+# SQLite numbers rows by itself only where they are called INTEGER.
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+runs = Table(
+    "run",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("commit", String(64), index=True),
+    Column("branch", String),
+    Column("purpose", String, nullable=False),
+    Column("version", String, nullable=False),  # of ontarget
+    Column("started", Float, nullable=False),
+    Column("finished", Float),  # null while it runs, and for good if it was killed
+)
+
+subjects = Table(
+    "subject",
+    metadata,
+    Column("id", _NUMBER, primary_key=True),
+    Column("key", String(64), nullable=False, unique=True),  # digest of all that follows
+    Column("test", String, nullable=False),
+    Column("device", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("metric", String, nullable=False),
+    Column("clock", String, nullable=False),
+    Column("cores", String, nullable=False),  # "2,3"
+    Column("threads", Integer, nullable=False),
+    Column("backend", String, nullable=False),
+    Column("agent", String, nullable=False),
+    Column("system", String, nullable=False),
+)
+Index("subject_of", subjects.c.test, subjects.c.device, subjects.c.metric)
+
+comparisons = Table(
+    "comparison",
+    metadata,
+    Column("id", _NUMBER, primary_key=True),
+    Column("subject", ForeignKey("subject.id"), nullable=False),
+    Column("run", ForeignKey("run.id"), nullable=False, index=True),
+    Column("at", Float, nullable=False),
+    Column("kind", String(16), nullable=False),  # a word of `Kind`
+    Column("candidate", String(64)),  # the builds' SHA-256
+    Column("baseline", String(64)),
+    Column("answer", String(16), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("accepted", Integer),  # the acceptance that let it pass
+    Column("effect", Float),  # candidate/baseline - 1
+    Column("low", Float),
+    Column("high", Float),
+    Column("pairs", Integer, nullable=False),
+    Column("flawed", Integer, nullable=False),
+    Column("e_value", Float),
+    Column("unit", String(16), nullable=False),
+    Column("level", Float),  # the candidate's median call, in `unit`
+    Column("baseline_level", Float),
+    Column("reference", Float),  # the pinned reference kernel's median call in the same session
+    Column("spread", Float),  # of the pairs' differences around their median, as a standard deviation would be
+    Column("tail", Float),  # the candidate's 99th percentile, in `unit`
+    Column("seconds", Float, nullable=False),
+    Column("message", Text, nullable=False),
+)
+Index("comparison_series", comparisons.c.subject, comparisons.c.at)
+Index("comparison_candidate", comparisons.c.candidate)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("comparison", ForeignKey("comparison.id", ondelete="CASCADE"), primary_key=True),
+    # the pairs' differences as 8-byte floats, little-endian, in measuring order: they outlive the samples
+    Column("differences", LargeBinary, nullable=False),
+    Column("samples", LargeBinary),  # see `codec`; null once pruned
+)
+
+acceptances = Table(
+    "acceptance",
+    metadata,
+    Column("id", _NUMBER, primary_key=True),
+    Column("test", String, nullable=False, index=True),
+    Column("metric", String),
+    Column("device", String),
+    Column("model", String),
+    Column("commit", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("author", String, nullable=False),
+    Column("made", Float, nullable=False),
+    Column("until", Float, nullable=False),
+    Column("withdrawn", Float),
+    Column("withdrawn_by", String),
+    Column("withdrawn_why", Text),
+)
+
+durations = Table(
+    "duration",
+    metadata,
+    Column("test", String, primary_key=True),
+    Column("model", String, primary_key=True),
+    Column("device", String, nullable=False),  # the unit that ran it last
+    Column("seconds", Float, nullable=False),
+    Column("at", Float, nullable=False),
+)
