@@ -1,18 +1,19 @@
 """What the suites' modules share: their parameters, and the two checks of a kernel."""
 
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any, Protocol
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from ontarget.harness.agent.process import Bound, Process
 from ontarget.harness.binding import Binding, Case
 from ontarget.harness.errors import NotOffered
 from ontarget.harness.metrics.accuracy import Launcher
-from ontarget.suites.cases import make_case
-from ontarget.suites.expected import reference
-from ontarget.suites.layers import Layer, core
+from ontarget.suites.cases import make_case, reference
+from ontarget.suites.layers import Layer, core, full
 
 
 class Checker(Protocol):
@@ -27,22 +28,35 @@ class Comparer(Protocol):
     def compare(self, call: Any, candidate: Any, baseline: Any, /, **options: Any) -> object: ...
 
 
-def layers(application: str) -> pytest.MarkDecorator:
-    """Parametrise a test by the application's layers, each in the dtypes that its source gives.
+def layers(application: str) -> Callable[[pytest.Metafunc], None]:
+    """A module's `pytest_generate_tests`: the application's layers, each in its dtypes, as `layer` and `dtype`.
 
-    Ids are LAYER-DTYPE; each carries the mark `kernel(application, operator, layer, dtype)` for reports, `core`, and
-    `smallest` if it is the least work among all core layers of its operator and dtype.
+    The core suite's unless the mark expression names `full`, or a single test is asked for by its id.
     """
-    least = smallest()
-    return pytest.mark.parametrize(
-        ("layer", "dtype"),
-        [
-            pytest.param(layer, dtype, id=f"{layer.id}-{dtype}", marks=_marks(layer, dtype, least))
-            for layer in core()
-            if layer.application == application
-            for dtype in layer.dtypes
-        ],
-    )
+
+    def generate(metafunc: pytest.Metafunc) -> None:
+        if "layer" in metafunc.fixturenames:
+            metafunc.parametrize(("layer", "dtype"), parameters(application, everything=_wants_full(metafunc.config)))
+
+    return generate
+
+
+def parameters(application: str, *, everything: bool) -> list[ParameterSet]:
+    """The application's layers in their dtypes. Ids are LAYER-DTYPE.
+
+    Each carries the mark `kernel(application, operator, layer, dtype)` for reports, `core` or `full`, and `smallest` if
+    it is the least work among all core layers of its operator and dtype.
+    """
+    return [
+        pytest.param(layer, dtype, id=f"{layer.id}-{dtype}", marks=_marks(layer, dtype))
+        for layer in (full() if everything else core())
+        if layer.application == application
+        for dtype in (layer.dtypes if everything else layer.quick_dtypes)
+    ]
+
+
+def _wants_full(config: pytest.Config) -> bool:
+    return "full" in re.findall(r"\w+", config.option.markexpr) or any("[" in argument for argument in config.args)
 
 
 def check_accuracy(
@@ -95,12 +109,12 @@ def smallest() -> frozenset[tuple[str, str]]:
     """(layer, dtype) of the least-work core layer of each operator and dtype; ids break ties."""
     least: dict[tuple[str, str], Layer] = {}
     for layer in sorted(core(), key=lambda layer: (layer.work, layer.id)):
-        for dtype in layer.dtypes:
+        for dtype in layer.quick_dtypes:
             least.setdefault((layer.op, dtype), layer)
     return frozenset((layer.id, dtype) for (_, dtype), layer in least.items())
 
 
-def _marks(layer: Layer, dtype: str, least: frozenset[tuple[str, str]]) -> list[pytest.MarkDecorator]:
+def _marks(layer: Layer, dtype: str) -> list[pytest.MarkDecorator]:
     kernel = pytest.mark.kernel(application=layer.application, operator=layer.op, layer=layer.id, dtype=dtype)
-    marks = [kernel, pytest.mark.core]
-    return [*marks, pytest.mark.smallest] if (layer.id, dtype) in least else marks
+    marks = [kernel, pytest.mark.core if dtype in layer.quick_dtypes else pytest.mark.full]
+    return [*marks, pytest.mark.smallest] if (layer.id, dtype) in smallest() else marks

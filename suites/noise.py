@@ -31,23 +31,28 @@ _WEIGHTS = (1 << 22) + (1 << 19)
 def part(kind: str, dtype: str, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
     """A read-only tensor of standard normal numbers (f32), or of 8-bit steps (qs8).
 
-    `kind` is "input" (in qs8 normal, quantised by STEPS_PER_DEVIATION and ZERO_POINT) or "weights" (in qs8 uniform).
+    `kind` is "input" (quantised: normal, by STEPS_PER_DEVIATION and ZERO_POINT) or "weights" (quantised: uniform).
+    Tensors of qu8 are those of qs8, 128 higher.
     """
     size = int(np.prod(shape))
-    whole = _array(kind, dtype)
+    most = _INPUTS if kind == "input" else _WEIGHTS
+    while size > most:  # the few layers that are larger share larger arrays
+        most *= 4
+    whole = _array(kind, dtype, most)
     places = (whole.nbytes - size * whole.itemsize) // _STEP + 1
-    if places < 1:
-        raise ValueError(f"a tensor of {size} elements is larger than all there are ({whole.size}): raise their number")
     start = int(rng.integers(places)) * _STEP // whole.itemsize
     return whole[start : start + size].reshape(shape)
 
 
 @cache
-def _array(kind: str, dtype: str) -> NDArray[Any]:
-    size = _INPUTS if kind == "input" else _WEIGHTS
+def _array(kind: str, dtype: str, size: int) -> NDArray[Any]:
     rng = np.random.default_rng([_SEED, size])
-    if dtype == "qs8" and kind == "weights":
-        whole: NDArray[Any] = rng.integers(-127, 128, size=size, dtype=np.int8)
+    if dtype == "qu8":
+        whole: NDArray[Any] = _array(kind, "qs8", size).view(np.uint8) ^ np.uint8(128)
+    elif dtype == "f16":
+        whole = _array(kind, "f32", size).astype(np.float16)
+    elif dtype == "qs8" and kind == "weights":
+        whole = rng.integers(-127, 128, size=size, dtype=np.int8)
     else:
         whole = rng.standard_normal(size, dtype=np.float32)
         if dtype == "qs8":

@@ -7,10 +7,9 @@ from ontarget.harness.metrics.accuracy import Launcher
 from ontarget.suites.kernels import Checker, Comparer, check_accuracy, compare_latency, layers
 from ontarget.suites.layers import Layer
 
-LAYERS = layers("tracking")
+pytest_generate_tests = layers("tracking")
 
 
-@LAYERS
 @pytest.mark.latency
 def test_latency(
     layer: Layer, dtype: str, binding: Binding, candidate: Launcher, baseline: Launcher | None, latency: Comparer
@@ -18,7 +17,6 @@ def test_latency(
     compare_latency(layer, dtype, binding, candidate, baseline, latency)
 
 
-@LAYERS
 @pytest.mark.accuracy
 def test_accuracy(
     layer: Layer, dtype: str, binding: Binding, candidate: Launcher, baseline: Launcher | None, accuracy: Checker

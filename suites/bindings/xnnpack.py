@@ -5,6 +5,7 @@ Operators run without a thread pool, on the calling thread.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import resources
 from math import inf, prod
 from typing import Any
 
@@ -12,156 +13,21 @@ import numpy as np
 
 from ontarget.harness.agent.process import Bound, Buffer, Process
 from ontarget.harness.binding import Case
-from ontarget.harness.errors import NotOffered
+from ontarget.harness.errors import NotOffered, UnexpectedReturn
 
 name = "xnnpack"
 soname = "libXNNPACK.so.0"
 
-PROTOTYPES = """
-enum xnn_status {
-  xnn_status_success = 0, xnn_status_uninitialized = 1, xnn_status_invalid_parameter = 2, xnn_status_invalid_state = 3,
-  xnn_status_unsupported_parameter = 4, xnn_status_unsupported_hardware = 5, xnn_status_out_of_memory = 6
-};
-struct xnn_allocator;
-typedef struct xnn_operator *xnn_operator_t;
-typedef struct pthreadpool *pthreadpool_t;
-
-enum xnn_status xnn_initialize(const struct xnn_allocator *allocator);
-enum xnn_status xnn_run_operator(xnn_operator_t op, pthreadpool_t threadpool);
-enum xnn_status xnn_delete_operator(xnn_operator_t op);
-
-enum xnn_status xnn_create_convolution2d_nhwc_f32(
-  uint32_t input_padding_top, uint32_t input_padding_right, uint32_t input_padding_bottom, uint32_t input_padding_left,
-  uint32_t kernel_height, uint32_t kernel_width, uint32_t subsampling_height, uint32_t subsampling_width,
-  uint32_t dilation_height, uint32_t dilation_width, uint32_t groups,
-  size_t group_input_channels, size_t group_output_channels, size_t input_channel_stride, size_t output_channel_stride,
-  const float *kernel, const float *bias, float output_min, float output_max,
-  uint32_t flags, xnn_operator_t *convolution_op_out);
-enum xnn_status xnn_setup_convolution2d_nhwc_f32(
-  xnn_operator_t convolution_op, size_t batch_size, size_t input_height, size_t input_width,
-  const float *input, float *output, pthreadpool_t threadpool);
-enum xnn_status xnn_create_convolution2d_nhwc_qs8(
-  uint32_t input_padding_top, uint32_t input_padding_right, uint32_t input_padding_bottom, uint32_t input_padding_left,
-  uint32_t kernel_height, uint32_t kernel_width, uint32_t subsampling_height, uint32_t subsampling_width,
-  uint32_t dilation_height, uint32_t dilation_width, uint32_t groups,
-  size_t group_input_channels, size_t group_output_channels, size_t input_channel_stride, size_t output_channel_stride,
-  int8_t input_zero_point, float input_scale, float kernel_scale, const int8_t *kernel, const int32_t *bias,
-  int8_t output_zero_point, float output_scale, int8_t output_min, int8_t output_max,
-  uint32_t flags, xnn_operator_t *convolution_op_out);
-enum xnn_status xnn_setup_convolution2d_nhwc_qs8(
-  xnn_operator_t convolution_op, size_t batch_size, size_t input_height, size_t input_width,
-  const int8_t *input, int8_t *output, pthreadpool_t threadpool);
-
-enum xnn_status xnn_create_fully_connected_nc_f32(
-  size_t input_channels, size_t output_channels, size_t input_stride, size_t output_stride,
-  const float *kernel, const float *bias, float output_min, float output_max,
-  uint32_t flags, xnn_operator_t *fully_connected_op_out);
-enum xnn_status xnn_setup_fully_connected_nc_f32(
-  xnn_operator_t fully_connected_op, size_t batch_size, const float *input, float *output, pthreadpool_t threadpool);
-enum xnn_status xnn_create_fully_connected_nc_qs8(
-  size_t input_channels, size_t output_channels, size_t input_stride, size_t output_stride,
-  int8_t input_zero_point, float input_scale, float kernel_scale, const int8_t *kernel, const int32_t *bias,
-  int8_t output_zero_point, float output_scale, int8_t output_min, int8_t output_max,
-  uint32_t flags, xnn_operator_t *fully_connected_op_out);
-enum xnn_status xnn_setup_fully_connected_nc_qs8(
-  xnn_operator_t fully_connected_op, size_t batch_size, const int8_t *input, int8_t *output, pthreadpool_t threadpool);
-
-enum xnn_status xnn_create_max_pooling2d_nhwc_f32(
-  uint32_t input_padding_top, uint32_t input_padding_right, uint32_t input_padding_bottom, uint32_t input_padding_left,
-  uint32_t pooling_height, uint32_t pooling_width, uint32_t stride_height, uint32_t stride_width,
-  uint32_t dilation_height, uint32_t dilation_width,
-  size_t channels, size_t input_pixel_stride, size_t output_pixel_stride, float output_min, float output_max,
-  uint32_t flags, xnn_operator_t *max_pooling_op_out);
-enum xnn_status xnn_setup_max_pooling2d_nhwc_f32(
-  xnn_operator_t max_pooling_op, size_t batch_size, size_t input_height, size_t input_width,
-  const float *input, float *output, pthreadpool_t threadpool);
-enum xnn_status xnn_create_max_pooling2d_nhwc_s8(
-  uint32_t input_padding_top, uint32_t input_padding_right, uint32_t input_padding_bottom, uint32_t input_padding_left,
-  uint32_t pooling_height, uint32_t pooling_width, uint32_t stride_height, uint32_t stride_width,
-  uint32_t dilation_height, uint32_t dilation_width,
-  size_t channels, size_t input_pixel_stride, size_t output_pixel_stride, int8_t output_min, int8_t output_max,
-  uint32_t flags, xnn_operator_t *max_pooling_op_out);
-enum xnn_status xnn_setup_max_pooling2d_nhwc_s8(
-  xnn_operator_t max_pooling_op, size_t batch_size, size_t input_height, size_t input_width,
-  const int8_t *input, int8_t *output, pthreadpool_t threadpool);
-
-enum xnn_status xnn_create_average_pooling2d_nhwc_f32(
-  uint32_t input_padding_top, uint32_t input_padding_right, uint32_t input_padding_bottom, uint32_t input_padding_left,
-  uint32_t pooling_height, uint32_t pooling_width, uint32_t stride_height, uint32_t stride_width,
-  size_t channels, size_t input_pixel_stride, size_t output_pixel_stride, float output_min, float output_max,
-  uint32_t flags, xnn_operator_t *average_pooling_op_out);
-enum xnn_status xnn_setup_average_pooling2d_nhwc_f32(
-  xnn_operator_t average_pooling_op, size_t batch_size, size_t input_height, size_t input_width,
-  const float *input, float *output, pthreadpool_t threadpool);
-
-enum xnn_status xnn_create_global_average_pooling_nwc_f32(
-  size_t channels, size_t input_stride, size_t output_stride, float output_min, float output_max,
-  uint32_t flags, xnn_operator_t *global_average_pooling_op_out);
-enum xnn_status xnn_setup_global_average_pooling_nwc_f32(
-  xnn_operator_t global_average_pooling_op, size_t batch_size, size_t width,
-  const float *input, float *output, pthreadpool_t threadpool);
-enum xnn_status xnn_create_global_average_pooling_nwc_qs8(
-  size_t channels, size_t input_stride, size_t output_stride, int8_t input_zero_point, float input_scale,
-  int8_t output_zero_point, float output_scale, int8_t output_min, int8_t output_max,
-  uint32_t flags, xnn_operator_t *global_average_pooling_op_out);
-enum xnn_status xnn_setup_global_average_pooling_nwc_qs8(
-  xnn_operator_t global_average_pooling_op, size_t batch_size, size_t width,
-  const int8_t *input, int8_t *output, pthreadpool_t threadpool);
-
-enum xnn_status xnn_create_add_nd_f32(
-  float output_min, float output_max, uint32_t flags, xnn_operator_t *add_op_out);
-enum xnn_status xnn_setup_add_nd_f32(
-  xnn_operator_t add_op, size_t num_input1_dims, const size_t *input1_shape,
-  size_t num_input2_dims, const size_t *input2_shape,
-  const float *input1, const float *input2, float *output, pthreadpool_t threadpool);
-enum xnn_status xnn_create_add_nd_qs8(
-  int8_t input1_zero_point, float input1_scale, int8_t input2_zero_point, float input2_scale,
-  int8_t output_zero_point, float output_scale, int8_t output_min, int8_t output_max,
-  uint32_t flags, xnn_operator_t *add_op_out);
-enum xnn_status xnn_setup_add_nd_qs8(
-  xnn_operator_t add_op, size_t num_input1_dims, const size_t *input1_shape,
-  size_t num_input2_dims, const size_t *input2_shape,
-  const int8_t *input1, const int8_t *input2, int8_t *output, pthreadpool_t threadpool);
-
-enum xnn_status xnn_create_sigmoid_nc_f32(
-  size_t channels, size_t input_stride, size_t output_stride, uint32_t flags, xnn_operator_t *sigmoid_op_out);
-enum xnn_status xnn_setup_sigmoid_nc_f32(
-  xnn_operator_t sigmoid_op, size_t batch_size, const float *input, float *output, pthreadpool_t threadpool);
-enum xnn_status xnn_create_sigmoid_nc_qs8(
-  size_t channels, size_t input_stride, size_t output_stride, int8_t input_zero_point, float input_scale,
-  int8_t output_zero_point, float output_scale, int8_t output_min, int8_t output_max,
-  uint32_t flags, xnn_operator_t *sigmoid_op_out);
-enum xnn_status xnn_setup_sigmoid_nc_qs8(
-  xnn_operator_t sigmoid_op, size_t batch_size, const int8_t *input, int8_t *output, pthreadpool_t threadpool);
-
-enum xnn_status xnn_create_hardswish_nc_f32(
-  size_t channels, size_t input_stride, size_t output_stride, uint32_t flags, xnn_operator_t *hardswish_op_out);
-enum xnn_status xnn_setup_hardswish_nc_f32(
-  xnn_operator_t hardswish_op, size_t batch_size, const float *input, float *output, pthreadpool_t threadpool);
-
-enum xnn_status xnn_create_softmax_nc_f32(
-  size_t channels, size_t input_stride, size_t output_stride, uint32_t flags, xnn_operator_t *softmax_op_out);
-enum xnn_status xnn_setup_softmax_nc_f32(
-  xnn_operator_t softmax_op, size_t batch_size, const float *input, float *output, pthreadpool_t threadpool);
-
-enum xnn_status xnn_create_channel_shuffle_nc_x32(
-  size_t groups, size_t group_channels, size_t input_stride, size_t output_stride,
-  uint32_t flags, xnn_operator_t *channel_shuffle_op_out);
-enum xnn_status xnn_setup_channel_shuffle_nc_x32(
-  xnn_operator_t channel_shuffle_op, size_t batch_size, const void *input, void *output, pthreadpool_t threadpool);
-enum xnn_status xnn_create_channel_shuffle_nc_x8(
-  size_t groups, size_t group_channels, size_t input_stride, size_t output_stride,
-  uint32_t flags, xnn_operator_t *channel_shuffle_op_out);
-enum xnn_status xnn_setup_channel_shuffle_nc_x8(
-  xnn_operator_t channel_shuffle_op, size_t batch_size, const void *input, void *output, pthreadpool_t threadpool);
-"""
+PROTOTYPES = resources.files(__package__).joinpath("xnnpack.h").read_text("utf-8")
 
 # "The number of bytes XNNPACK may read beyond array bounds."
 _EXTRA_BYTES = 16
 _SUCCESS = 0
 _NO_FLAGS = 0
 _NO_THREADS = None
-_LIMITS = (-128, 127)
+_UNSUPPORTED_HARDWARE = 5
+_LIMITS = {"qs8": (-128, 127), "qu8": (0, 255)}
+_FLOATS = ("f32", "f16")
 
 
 def offers(op: str, dtype: str) -> str | None:
@@ -191,12 +57,25 @@ def prepare(library: Process, case: Case) -> Bound:
     inputs = {key: _operand(library, case, key) for key in case.tensors if key.startswith("input")}
     output = library.buffer(case.output_shape, case.output_dtype, name="output", padding=_EXTRA_BYTES)
     create = operator.create(library, case)
-    library.send(PROTOTYPES, f"xnn_create_{function}", *create, _NO_FLAGS, handle, returns=_SUCCESS)
+    _create(library, case, function, (*create, _NO_FLAGS, handle))
     setup = (*operator.setup(library, case), *inputs.values(), output, _NO_THREADS)
     library.send(PROTOTYPES, f"xnn_setup_{function}", handle.value, *setup, returns=_SUCCESS)
     run = library.bind(PROTOTYPES, "xnn_run_operator", handle.value, _NO_THREADS, returns=_SUCCESS)
     delete = library.bind(PROTOTYPES, "xnn_delete_operator", handle.value, returns=_SUCCESS)
     return run.naming(**inputs, output=output).undone_by(delete)
+
+
+def _create(library: Process, case: Case, function: str, arguments: tuple[Any, ...]) -> None:
+    """Raises NotOffered where the processor cannot: f16 needs instructions for it, and only the library knows which."""
+    if case.dtype != "f16":
+        library.send(PROTOTYPES, f"xnn_create_{function}", *arguments, returns=_SUCCESS)
+        return
+    status = library.call(PROTOTYPES, f"xnn_create_{function}", *arguments)
+    if status == _UNSUPPORTED_HARDWARE:
+        raise NotOffered(f"xnn_create_{function} says that this processor is not supported", device=library.device)
+    if status != _SUCCESS:
+        message = f"xnn_create_{function} returned {status}, expected {_SUCCESS}"
+        raise UnexpectedReturn(message, returned=int(status or 0), expected=_SUCCESS, device=library.device)
 
 
 def _operand(library: Process, case: Case, key: str) -> Buffer:
@@ -211,13 +90,15 @@ def _grid(case: Case, key: str) -> tuple[Any, ...]:
 
 def _range(case: Case) -> tuple[Any, ...]:
     """The output's grid and its least and greatest value: no clamping but the type's own."""
-    return (-inf, inf) if case.dtype == "f32" else (*_grid(case, "output"), *_LIMITS)
+    return (-inf, inf) if case.dtype in _FLOATS else (*_grid(case, "output"), *_LIMITS[case.dtype])
 
 
 def _weights(library: Process, case: Case) -> tuple[Any, ...]:
     """The grids of inputs and weights where there are any, weights and bias."""
-    scale = _grid(case, "weights")[1:]
-    return (*_grid(case, "input"), *scale, _operand(library, case, "weights"), _operand(library, case, "bias"))
+    grid = _grid(case, "weights")
+    if case.dtype == "qs8":  # symmetric: the zero point is not said
+        grid = grid[1:]
+    return (*_grid(case, "input"), *grid, _operand(library, case, "weights"), _operand(library, case, "bias"))
 
 
 def _window(case: Case) -> tuple[int, ...]:
@@ -229,6 +110,11 @@ def _image(library: Process, case: Case) -> tuple[int, ...]:
     """Batch, height and width of the input."""
     del library
     return tuple(case.attributes["input"][:3])
+
+
+def _image_and_adjustment(library: Process, case: Case) -> tuple[int, ...]:
+    """Nothing is added to the output beyond what the stride gives."""
+    return (*_image(library, case), 0, 0)
 
 
 def _rows(library: Process, case: Case) -> tuple[int, ...]:
@@ -248,7 +134,13 @@ def _create_convolution(library: Process, case: Case) -> tuple[Any, ...]:
         case.attributes[key] for key in ("groups", "group_input_channels", "group_output_channels")
     )
     channels = (groups, inputs, outputs, groups * inputs, groups * outputs)
-    return (*_window(case), *case.attributes["dilation"], *channels, *_weights(library, case), *_range(case))
+    return (
+        *_window(case),
+        *case.attributes.get("dilation", (1, 1)),
+        *channels,
+        *_weights(library, case),
+        *_range(case),
+    )
 
 
 def _create_fully_connected(library: Process, case: Case) -> tuple[Any, ...]:
@@ -258,7 +150,7 @@ def _create_fully_connected(library: Process, case: Case) -> tuple[Any, ...]:
 
 def _create_max_pool(library: Process, case: Case) -> tuple[Any, ...]:
     del library
-    limits = (-inf, inf) if case.dtype == "f32" else _LIMITS  # the grid passes through
+    limits = (-inf, inf) if case.dtype in _FLOATS else _LIMITS[case.dtype]  # the grid passes through
     return (*_window(case), 1, 1, *_channels(case), *limits)
 
 
@@ -290,7 +182,13 @@ def _setup_add(library: Process, case: Case) -> tuple[Any, ...]:
 
 def _create_activation(library: Process, case: Case) -> tuple[Any, ...]:
     del library
-    return (*_channels(case), *_grid(case, "input"), *(() if case.dtype == "f32" else _range(case)))
+    return (*_channels(case), *_grid(case, "input"), *(() if case.dtype in _FLOATS else _range(case)))
+
+
+def _create_softmax(library: Process, case: Case) -> tuple[Any, ...]:
+    """Quantised: a shift of the input changes nothing, and the output has all its range."""
+    del library
+    return (*_channels(case), *_grid(case, "input")[1:], *_grid(case, "output"))
 
 
 def _create_shuffle(library: Process, case: Case) -> tuple[Any, ...]:
@@ -316,29 +214,33 @@ class Operator:
     instead: str = ""
 
 
-_CONVOLUTION = Operator({"f32": "convolution2d_nhwc_f32", "qs8": "convolution2d_nhwc_qs8"}, _create_convolution, _image)
+def _in(stem: str, *dtypes: str) -> dict[str, str]:
+    """The names of a function in these dtypes."""
+    return {dtype: f"{stem}_{dtype}" for dtype in dtypes}
+
+
+_ALL = ("f32", "f16", "qs8", "qu8")
+_CONVOLUTION = Operator(_in("convolution2d_nhwc", *_ALL), _create_convolution, _image)
+_MAXIMA = {**_in("max_pooling2d_nhwc", "f32", "f16"), "qs8": "max_pooling2d_nhwc_s8", "qu8": "max_pooling2d_nhwc_u8"}
+_SHUFFLES = {"f32": "channel_shuffle_nc_x32", "qs8": "channel_shuffle_nc_x8"}
 _OPERATORS: Mapping[str, Operator] = {
+    "conv1d": _CONVOLUTION,
     "conv2d": _CONVOLUTION,
     "pointwise_conv2d": _CONVOLUTION,
     "grouped_conv2d": _CONVOLUTION,
     "depthwise_conv2d": _CONVOLUTION,
-    "gemm": Operator(
-        {"f32": "fully_connected_nc_f32", "qs8": "fully_connected_nc_qs8"}, _create_fully_connected, _rows
-    ),
-    "max_pool2d": Operator({"f32": "max_pooling2d_nhwc_f32", "qs8": "max_pooling2d_nhwc_s8"}, _create_max_pool, _image),
+    "deconv2d": Operator(_in("deconvolution2d_nhwc", *_ALL), _create_convolution, _image_and_adjustment),
+    "gemm": Operator(_in("fully_connected_nc", *_ALL), _create_fully_connected, _rows),
+    "max_pool2d": Operator(_MAXIMA, _create_max_pool, _image),
     "average_pool2d": Operator(
-        {"f32": "average_pooling2d_nhwc_f32"}, _create_average_pool, _image, instead="f32 and qu8"
+        _in("average_pooling2d_nhwc", "f32", "qu8"), _create_average_pool, _image, instead="f32 and qu8"
     ),
     "global_average_pool": Operator(
-        {"f32": "global_average_pooling_nwc_f32", "qs8": "global_average_pooling_nwc_qs8"},
-        _create_global_average,
-        _setup_global_average,
+        _in("global_average_pooling_nwc", *_ALL), _create_global_average, _setup_global_average
     ),
-    "add": Operator({"f32": "add_nd_f32", "qs8": "add_nd_qs8"}, _create_add, _setup_add),
-    "sigmoid": Operator({"f32": "sigmoid_nc_f32", "qs8": "sigmoid_nc_qs8"}, _create_activation, _rows),
-    "hardswish": Operator({"f32": "hardswish_nc_f32"}, _create_activation, _rows, instead="f32 and f16"),
-    "softmax": Operator({"f32": "softmax_nc_f32"}, _create_activation, _rows, instead="f32 and qu8"),
-    "channel_shuffle": Operator(
-        {"f32": "channel_shuffle_nc_x32", "qs8": "channel_shuffle_nc_x8"}, _create_shuffle, _rows
-    ),
+    "add": Operator(_in("add_nd", *_ALL), _create_add, _setup_add),
+    "sigmoid": Operator(_in("sigmoid_nc", "f32", "qs8", "qu8"), _create_activation, _rows),
+    "hardswish": Operator(_in("hardswish_nc", "f32", "f16"), _create_activation, _rows, instead="f32 and f16"),
+    "softmax": Operator(_in("softmax_nc", "f32", "qu8"), _create_softmax, _rows, instead="f32 and qu8"),
+    "channel_shuffle": Operator(_SHUFFLES, _create_shuffle, _rows),
 }

@@ -72,6 +72,33 @@ def conv2d(
     return total.transpose(1, 0, 2).reshape(x.shape[0], *size, outputs) + bias
 
 
+def deconv2d(
+    x: Array,
+    weights: Array,
+    bias: Array,
+    *,
+    stride: Pair = (1, 1),
+    pad_tlbr: Padding = (0, 0, 0, 0),
+    groups: int = 1,
+) -> Array:
+    """Transposed convolution: x [n, h, w, g*ci] -> [n, (h-1)*sh + kh - top - bottom, ..., g*co].
+
+    Weights are [g*co, kh, kw, ci], the bias [g*co]: each input pixel adds the kernel, times itself, at its place.
+    """
+    n, height, width, _ = x.shape
+    outputs, kernel_height, kernel_width, inputs = weights.shape
+    whole = np.zeros((n, (height - 1) * stride[0] + kernel_height, (width - 1) * stride[1] + kernel_width, outputs))
+    seen = x.reshape(n * height * width, groups, inputs).transpose(1, 0, 2)
+    taps = weights.reshape(groups, outputs // groups, kernel_height, kernel_width, inputs)
+    for row in range(kernel_height):
+        for column in range(kernel_width):
+            part = np.matmul(seen, taps[:, :, row, column, :].transpose(0, 2, 1)).transpose(1, 0, 2)
+            to = (slice(row, row + height * stride[0], stride[0]), slice(column, column + width * stride[1], stride[1]))
+            whole[:, *to, :] += part.reshape(n, height, width, outputs)
+    top, left, bottom, right = pad_tlbr
+    return whole[:, top : whole.shape[1] - bottom, left : whole.shape[2] - right, :] + bias
+
+
 def fully_connected(x: Array, weights: Array, bias: Array) -> Array:
     """x [m, k], weights [n, k], bias [n] -> [m, n]."""
     return x @ weights.T + bias

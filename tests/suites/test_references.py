@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ontarget.suites.references import elementwise, linear, pooling
+from ontarget.suites.references import elementwise, embedding, linear, pooling
 
 Array = NDArray[np.float64]
 small = st.integers(1, 4)
@@ -148,3 +148,14 @@ def test_hardswish_by_hand() -> None:
 def test_channel_shuffle_by_hand() -> None:
     x = np.array([[1.0, 2.0, 3.0, 11.0, 12.0, 13.0]])  # two groups of three
     assert elementwise.channel_shuffle(x, groups=2).tolist() == [[1.0, 11.0, 2.0, 12.0, 3.0, 13.0]]
+
+
+def test_bags_are_summed_in_order_and_an_empty_one_is_zero() -> None:
+    rows = np.array([[1.0, 10.0], [2.0, 20.0], [4.0, 40.0]])
+    found = embedding.sparse_lengths_sum(rows, np.array([2, 0, 2, 1]), np.array([1, 0, 3]))
+    np.testing.assert_array_equal(found, [[4, 40], [0, 0], [7, 70]])
+
+
+def test_every_pair_of_features_interacts_once_and_none_with_itself() -> None:
+    x = np.array([[[1.0, 0.0], [2.0, 3.0], [0.0, 5.0]]])
+    np.testing.assert_array_equal(embedding.dot_interaction(x), [[2, 0, 15]])  # (1,0), (2,0), (2,1)
