@@ -12,6 +12,7 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import accumulate
 from struct import Struct
 from typing import Any, Final
 
@@ -36,7 +37,10 @@ _MOST_BYTES: Final = 1 << 28
 
 @dataclass(frozen=True)
 class Measured:
-    """What a comparison was made of: its pairs in measuring order, and how a sample is to be read, as `Comparison`."""
+    """What a comparison was made of: its pairs in measuring order, and how a sample is to be read, as `Comparison`.
+
+    `level_pairs` are those of the candidate with the reference kernel, if any, timed by `level_plan`.
+    """
 
     pairs: tuple[LaunchPair, ...]
     unit: str = "s"
@@ -44,9 +48,13 @@ class Measured:
     confirming: int = 0
     statistic: BurstStatistic | None = None
     plan: CallPlan | None = None
+    level_pairs: tuple[LaunchPair, ...] = ()
+    level_plan: CallPlan | None = None
+    level_ratios: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, comparison: Comparison) -> "Measured":
+        level = comparison.level
         return cls(
             pairs=comparison.pairs,
             unit=comparison.unit,
@@ -54,20 +62,25 @@ class Measured:
             confirming=comparison.confirming,
             statistic=comparison.statistic,
             plan=comparison.plan,
+            level_pairs=() if level is None else level.pairs,
+            level_plan=None if level is None else level.plan,
+            level_ratios=() if level is None else level.ratios,
         )
 
 
 def encode(measured: Measured) -> bytes:
     """Pack the samples [any shape, whole nanoseconds] of all pairs with their conditions."""
-    arrays = [array for pair in measured.pairs for array in _arrays(pair)]
+    batches = (measured.pairs, measured.level_pairs)
+    arrays = [array for batch in batches for pair in batch for array in _arrays(pair)]
     head = json.dumps(
         {
             "unit": measured.unit,
             "per_call": measured.per_call,
             "confirming": measured.confirming,
             "statistic": measured.statistic,
-            "plan": None if measured.plan is None else asdict(measured.plan),
-            "pairs": [_pair_head(pair) for pair in measured.pairs],
+            "plans": [None if plan is None else asdict(plan) for plan in (measured.plan, measured.level_plan)],
+            "level_ratios": measured.level_ratios,
+            "batches": [[_pair_head(pair) for pair in batch] for batch in batches],
         },
         separators=(",", ":"),
     ).encode()
@@ -82,7 +95,16 @@ def decode(blob: bytes) -> Measured:
     try:
         return _measured(json.loads(head), samples)
     # any of these is what a head looks like that was damaged in a way that its checksum fits
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+        StopIteration,
+    ) as error:
         raise CorruptSamples(f"the head of the samples makes no sense ({error})") from error
 
 
@@ -131,28 +153,35 @@ def _told(conditions: Conditions) -> dict[str, Any]:
 
 
 def _measured(head: Mapping[str, Any], samples: bytes) -> Measured:
-    shapes = [tuple(int(size) for size in shape) for pair in head["pairs"] for shape in pair["shapes"]]
+    heads = [pair for batch in head["batches"] for pair in batch]
+    if any(len(pair["shapes"]) != 2 * len(SIDES) for pair in heads):
+        raise ValueError("expected warm-ups and samples of both sides")
+    shapes = [tuple(int(size) for size in shape) for pair in heads for shape in pair["shapes"]]
     arrays = iter(_from_planes(samples, shapes))
-    pairs = []
-    for pair in head["pairs"]:
-        sides = {side: (next(arrays), next(arrays)) for side in SIDES}
-        pairs.append(
-            LaunchPair(
-                first=Side(pair["first"]),
-                samples={side: found[1] for side, found in sides.items()},
-                warmups={side: found[0] for side, found in sides.items()},
-                before=_conditions(pair["before"]),
-                after=_conditions(pair["after"]),
-                flaw=pair["flaw"],
-            )
-        )
+    pairs, level_pairs = (tuple(_pair(pair, arrays) for pair in batch) for batch in head["batches"])
+    plan, level_plan = (None if told is None else CallPlan(**told) for told in head["plans"])
     return Measured(
-        pairs=tuple(pairs),
+        pairs=pairs,
         unit=str(head["unit"]),
         per_call=float(head["per_call"]),
         confirming=int(head["confirming"]),
         statistic=None if head["statistic"] is None else BurstStatistic(head["statistic"]),
-        plan=None if head["plan"] is None else CallPlan(**head["plan"]),
+        plan=plan,
+        level_pairs=level_pairs,
+        level_plan=level_plan,
+        level_ratios=tuple(float(ratio) for ratio in head["level_ratios"]),
+    )
+
+
+def _pair(head: Mapping[str, Any], arrays: Iterator[Samples]) -> LaunchPair:
+    sides = {side: (next(arrays), next(arrays)) for side in SIDES}
+    return LaunchPair(
+        first=Side(head["first"]),
+        samples={side: found[1] for side, found in sides.items()},
+        warmups={side: found[0] for side, found in sides.items()},
+        before=_conditions(head["before"]),
+        after=_conditions(head["after"]),
+        flaw=head["flaw"],
     )
 
 
@@ -181,8 +210,7 @@ def _from_planes(samples: bytes, shapes: Sequence[tuple[int, ...]]) -> list[Samp
     planes = np.frombuffer(samples, np.uint8).reshape(8, -1)
     zigzag: NDArray[np.uint64] = np.ascontiguousarray(planes.T).view("<u8").ravel()
     steps = (zigzag >> np.uint64(1)).astype(np.int64) ^ -(zigzag & np.uint64(1)).astype(np.int64)
-    starts = [sum(sizes[:place]) for place in range(len(sizes))]
     return [
-        np.cumsum(steps[start : start + size], dtype=np.int64).reshape(shape)
-        for start, size, shape in zip(starts, sizes, shapes, strict=True)
+        np.cumsum(steps[end - size : end], dtype=np.int64).reshape(shape)
+        for end, size, shape in zip(accumulate(sizes), sizes, shapes, strict=True)
     ]

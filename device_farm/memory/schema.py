@@ -57,15 +57,15 @@ comparisons = Table(
     "comparison",
     metadata,
     Column("id", _NUMBER, primary_key=True),
-    Column("subject", ForeignKey("subject.id"), nullable=False),
-    Column("run", ForeignKey("run.id"), nullable=False, index=True),
+    Column("subject", _NUMBER, ForeignKey("subject.id"), nullable=False),
+    Column("run", String(32), ForeignKey("run.id"), nullable=False, index=True),
     Column("at", Float, nullable=False),
     Column("kind", String(16), nullable=False),  # a word of `Kind`
     Column("candidate", String(64)),  # the builds' SHA-256
     Column("baseline", String(64)),
     Column("answer", String(16), nullable=False),
     Column("outcome", String(16), nullable=False),
-    Column("accepted", Integer),  # the acceptance that let it pass
+    Column("accepted", _NUMBER),  # the acceptance that let it pass
     Column("effect", Float),  # candidate/baseline - 1
     Column("low", Float),
     Column("high", Float),
@@ -75,9 +75,12 @@ comparisons = Table(
     Column("unit", String(16), nullable=False),
     Column("level", Float),  # the candidate's median call, in `unit`
     Column("baseline_level", Float),
-    Column("reference", Float),  # the pinned reference kernel's median call in the same session
-    Column("spread", Float),  # of the pairs' differences around their median, as a standard deviation would be
     Column("tail", Float),  # the candidate's 99th percentile, in `unit`
+    Column("spread", Float),  # of the pairs' differences around their median, as a standard deviation would be
+    Column("ratio", Float),  # log(the candidate's call / a turn of the reference kernel) in the same session
+    Column("reference", String(64)),  # the kernel's digest: levels in ratio to another are not comparable
+    Column("toolchain", Text, nullable=False),
+    Column("findings", Text, nullable=False),  # JSON: what the same pairs say of other metrics
     Column("seconds", Float, nullable=False),
     Column("message", Text, nullable=False),
 )
@@ -87,7 +90,9 @@ Index("comparison_candidate", comparisons.c.candidate)
 evidence = Table(
     "evidence",
     metadata,
-    Column("comparison", ForeignKey("comparison.id", ondelete="CASCADE"), primary_key=True),
+    Column(
+        "comparison", _NUMBER, ForeignKey("comparison.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    ),
     # the pairs' differences as 8-byte floats, little-endian, in measuring order: they outlive the samples
     Column("differences", LargeBinary, nullable=False),
     Column("samples", LargeBinary),  # see `codec`; null once pruned
@@ -119,4 +124,15 @@ durations = Table(
     Column("device", String, nullable=False),  # the unit that ran it last
     Column("seconds", Float, nullable=False),
     Column("at", Float, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _NUMBER, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("author", String, nullable=False),
+    Column("role", String),  # as whom the author had come to PostgreSQL
+    Column("action", String(32), nullable=False),
+    Column("detail", Text, nullable=False),  # JSON
 )
