@@ -31,6 +31,7 @@ setup(
     package_data={
         "ontarget": ["py.typed"],
         "ontarget.harness.agent": ["src/*.c", "src/*.h", "src/CMakeLists.txt"],
+        "ontarget.harness.metrics.reference": ["*.c"],
         "ontarget.suites.bindings": ["*.h"],
         "ontarget.suites.layers": ["*.json"],
     },

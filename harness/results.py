@@ -13,7 +13,8 @@ class Verdict:
     """A comparison's answer and the evidence for it.
 
     `effect` and `interval` are candidate/baseline - 1 (0.03 is 3 % slower); an interval's open end is None.
-    `e_value` is None for methods that have none.
+    `e_value` is None for methods that have none. `confirmed` says whether fresh pairs confirmed a suspected slow-down,
+    None where nothing was suspected; `smallest_effect` what was held too small to matter, None for no such limit.
     """
 
     answer: Answer
@@ -21,6 +22,8 @@ class Verdict:
     interval: tuple[float | None, float | None]
     pairs: int
     e_value: float | None = None
+    confirmed: bool | None = None
+    smallest_effect: float | None = None
 
 
 @dataclass(frozen=True)

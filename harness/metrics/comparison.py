@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ontarget.harness.metrics.pairs import SIDES, LaunchPair, Side
+from ontarget.harness.metrics.pairs import LaunchPair, Side
 from ontarget.harness.metrics.planning import CallPlan
+from ontarget.harness.metrics.reference import Level
 from ontarget.harness.outcomes import Answer
 from ontarget.harness.results import Verdict
 from ontarget.harness.statistics.bursts import BurstStatistic, burst_values
@@ -19,13 +20,41 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class BuildFacts:
+    """One side's build: the digest of its files, and what compiled it, "" where it does not say."""
+
+    digest: str
+    toolchain: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the same pairs say of another metric than the comparison's own: a spread, a tail, throttling.
+
+    `differences` are the log ratios candidate/baseline that it rests on [pairs], in measuring order.
+    """
+
+    check: str
+    verdict: Verdict
+    message: str
+    differences: tuple[float, ...] = ()
+
+    @property
+    def matters(self) -> bool:
+        """Whether it is told as a check of its own: regressed, or suspected and not cleared up."""
+        return self.verdict.answer is Answer.REGRESSED or self.verdict.confirmed is False
+
+
+@dataclass(frozen=True)
 class Comparison:
     """A verdict with its evidence.
 
     `check` is the metric, "latency" or "instructions"; one call's value is a sample in nanoseconds times `per_call`,
     in `unit` ("s" or "instructions"). `pairs` are all that were measured, in order, those with a flaw included;
-    `confirming` says how many of the sound ones at the end were fresh pairs to confirm a suspect. `cores` are
-    those that both sides were pinned to. `quantiles` are of one call.
+    `confirming` says how many of the sound ones at the end were fresh pairs to confirm a suspect. `cores` are those
+    that both sides were pinned to, `threads` how many each was to use, `backend` what computed. `quantiles` are of one
+    call, as means of the calls of a sample. `findings` are what else the pairs say; `level` is the candidate's time
+    in turns of the reference kernel, None where that was not measured.
     """
 
     check: str
@@ -38,7 +67,12 @@ class Comparison:
     statistic: BurstStatistic | None = None
     plan: CallPlan | None = None
     cores: tuple[int, ...] = ()
+    threads: int = 1
+    backend: str = "cpu"
+    builds: Mapping[Side, BuildFacts] = field(default_factory=dict)
     quantiles: Mapping[Side, Quantiles] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    level: Level | None = None
 
     @property
     def sound_pairs(self) -> tuple[LaunchPair, ...]:
@@ -69,21 +103,16 @@ class Comparison:
             "statistic": self.statistic,
             "plan": asdict(self.plan) if self.plan is not None else None,
             "cores": list(self.cores),
+            "threads": self.threads,
+            "backend": self.backend,
+            "builds": {side: asdict(facts) for side, facts in self.builds.items()},
             "quantiles": {side: asdict(found) for side, found in self.quantiles.items()},
+            "findings": [asdict(finding) for finding in self.findings],
+            "level": self.level.to_json() if self.level is not None else None,
             "confirming": self.confirming,
             "differences": self.differences().tolist(),
-            "pairs": [_pair_json(pair) for pair in self.pairs],
+            "pairs": [pair.to_json() for pair in self.pairs],
         }
-
-
-def _pair_json(pair: LaunchPair) -> dict[str, Any]:
-    return {
-        "first": pair.first,
-        "flaw": pair.flaw,
-        "before": asdict(pair.before),
-        "after": asdict(pair.after),
-        **{side: {"warmups": pair.warmups[side].tolist(), "samples": pair.samples[side].tolist()} for side in SIDES},
-    }
 
 
 def not_compared(check: str, reason: str) -> Comparison:
@@ -91,13 +120,22 @@ def not_compared(check: str, reason: str) -> Comparison:
     return Comparison(check, Verdict(Answer.INCONCLUSIVE, None, (None, None), 0), reason)
 
 
-def judged(answer: Answer, differences: FloatArray, e_value: float | None = None) -> Verdict:
+def judged(
+    answer: Answer,
+    differences: FloatArray,
+    e_value: float | None = None,
+    *,
+    confirmed: bool | None = None,
+    smallest_effect: float | None = None,
+) -> Verdict:
     """The verdict with its robust estimate; `differences` [pairs >= 0] are logs, the verdict's figures ratios - 1."""
-    if differences.size == 0:
-        return Verdict(answer, None, (None, None), 0, e_value)
-    estimate = hodges_lehmann(differences)
-    low, high = (None if end is None else expm1(end) for end in (estimate.low, estimate.high))
-    return Verdict(answer, expm1(estimate.centre), (low, high), differences.size, e_value)
+    effect: float | None = None
+    interval: tuple[float | None, float | None] = (None, None)
+    if differences.size:
+        estimate = hodges_lehmann(differences)
+        low, high = (None if end is None else expm1(end) for end in (estimate.low, estimate.high))
+        effect, interval = expm1(estimate.centre), (low, high)
+    return Verdict(answer, effect, interval, differences.size, e_value, confirmed, smallest_effect)
 
 
 def effect_in_words(verdict: Verdict, *, more: str = "slower", less: str = "faster") -> str:

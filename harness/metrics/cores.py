@@ -1,8 +1,9 @@
-"""Which core the two sides share.
+"""Which cores the two sides share.
 
 A kernel of one thread is timed on one core, the same for both sides: left to the scheduler they would sit on cores of
 unlike speed, or neighbours, for a whole launch (on a machine of two virtual cores d spread by 2 to 20 % unpinned, and
-by 0.02 to 0.3 % pinned). Apps run such kernels on the fast cluster, so it is a core of that.
+by 0.02 to 0.3 % pinned). Apps run such kernels on the fast cluster, so it is a core of that; a kernel of n threads
+gets n cores.
 """
 
 import re
@@ -22,16 +23,19 @@ def parse_core_list(text: str) -> tuple[int, ...]:
     return tuple(sorted(cores))
 
 
-def choose_core(allowed: Sequence[int], mhz: Mapping[int, float]) -> int | None:
-    """The last of the fastest `allowed` cores (core 0 tends to serve interrupts); None if there are none."""
-    return max(allowed, key=lambda core: (mhz.get(core, 0.0), core), default=None)
+def choose_cores(allowed: Sequence[int], mhz: Mapping[int, float], count: int) -> tuple[int, ...]:
+    """The last `count` of the fastest `allowed` cores, in ascending order; all of them if there are fewer.
+
+    Core 0 tends to serve interrupts. More threads than the fast cluster has cores go on to the next.
+    """
+    best = sorted(allowed, key=lambda core: (mhz.get(core, 0.0), core), reverse=True)
+    return tuple(sorted(best[:count]))
 
 
-def timing_cores(device: Device) -> tuple[int, ...]:
-    """The core to time on, of those that the agent may use; () if the device does not say which these are."""
+def timing_cores(device: Device, threads: int = 1) -> tuple[int, ...]:
+    """The cores to time so many threads on, of those that the agent may use; () if the device does not say which."""
     found = _ALLOWED.search(device.session.read_file("/proc/self/status") or b"")
     if found is None:
         return ()
     mhz = {core.number: core.mhz_most for core in device.info.capabilities.cores if core.mhz_most is not None}
-    core = choose_core(parse_core_list(found[1].decode()), mhz)
-    return () if core is None else (core,)
+    return choose_cores(parse_core_list(found[1].decode()), mhz, threads)

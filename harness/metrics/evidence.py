@@ -1,87 +1,127 @@
-"""Measures launch pairs until a rule answers or a budget is spent, and confirms suspects with fresh ones."""
+"""Measures launch pairs until the questions are answered or a budget is spent; suspects are confirmed by fresh ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ontarget.harness.metrics.pairs import LaunchPair
+from ontarget.harness.metrics.questions import IN_SIGHT, Inquiry, Question
 from ontarget.harness.metrics.steadiness import flaw, too_many_flawed
 from ontarget.harness.outcomes import Answer
 from ontarget.harness.statistics.bursts import BurstStatistic, steadiest
-from ontarget.harness.statistics.rules import Rule
 
-# The pairs from which it is chosen what stands for a burst; no look comes earlier.
+# The pairs from which it is chosen what stands for a burst; no look comes earlier, but where the budget ends.
 CALIBRATION_PAIRS = 5
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.25, 8.0
 
 
 @dataclass
 class Evidence:
-    """What was measured, and what it says.
+    """What was measured, and what it says: `main` is the question that decides how long, `others` are judged beside it.
 
-    `first_answer` is what the first rule said, of `suspects` sound pairs; `answer` what is believed after the
-    confirmation, if there was one.
+    `invalid`: conditions broke too often to judge anything.
     """
 
+    main: Inquiry
+    others: tuple[Inquiry, ...] = ()
     pairs: list[LaunchPair] = field(default_factory=list)
-    statistic: BurstStatistic | None = None
-    first_answer: Answer = Answer.INCONCLUSIVE
-    answer: Answer = Answer.INCONCLUSIVE
-    suspects: int = 0
+    chosen: BurstStatistic | None = None
+    invalid: bool = False
 
     @property
     def sound(self) -> list[LaunchPair]:
         return [pair for pair in self.pairs if pair.flaw is None]
 
+    @property
+    def statistic(self) -> BurstStatistic:
+        return self.chosen or BurstStatistic.MEDIAN
+
+    @property
+    def answer(self) -> Answer:
+        """What is believed of the main question."""
+        return Answer.INVALID if self.invalid else self.main.answer or Answer.INCONCLUSIVE
+
+    @property
+    def suspects(self) -> int:
+        """The sound pairs of the main question's first answer; those after them are to confirm it."""
+        return len(self.sound) if self.main.suspects is None else self.main.suspects
+
     def differences(self) -> NDArray[np.float64]:
         """d of the sound pairs [pairs], in measuring order."""
-        statistic = self.statistic or BurstStatistic.MEDIAN
-        return np.array([pair.difference(statistic) for pair in self.sound])
+        return self.main.readings(self.sound, self.statistic)
+
+    def calibrate(self, *, at_least: int = 1) -> None:
+        """Choose what stands for a burst, once, if so many sound pairs are there."""
+        sound = self.sound
+        if self.chosen is None and len(sound) >= at_least:
+            self.chosen = steadiest([pair.in_order() for pair in sound])
 
 
 def gather(
     next_pair: Callable[[], LaunchPair],
-    first: Rule,
-    second: Rule,
+    main: Question,
+    others: Sequence[Question] = (),
     *,
     seconds: float,
     clock: Callable[[], float],
     pause: Callable[[float], None],
+    told: Callable[[Evidence], None] = lambda _: None,
 ) -> Evidence:
-    """Reach an answer by the `first` rule, and have a regressed one confirmed by the `second`, on fresh pairs.
+    """Answer the `main` question, and the `others` as far as its pairs do; a suspect is confirmed on fresh pairs.
 
-    Each rule gets `seconds` by `clock`. After a pair that broke its conditions the device gets a `pause` (seconds,
-    twice as long each time) before the next; where most pairs break them, the answer is invalid.
+    Each first answer gets `seconds` by `clock`, each confirmation as many again. Another question goes on beyond the
+    main one only while it is a suspect, or its evidence is in sight. After a pair that broke its conditions the device
+    gets a `pause` (seconds, twice as long each time) before the next; where most pairs break them, the answer is
+    invalid. `told` hears of the evidence after each pair.
     """
-    evidence = Evidence()
-
-    def ask(rule: Rule) -> Answer:
-        skip, end, wait = len(evidence.sound), clock() + seconds, _SHORTEST_PAUSE
-        while len(evidence.sound) - skip < rule.budget and clock() < end:
-            pair = next_pair()
-            pair = replace(pair, flaw=flaw(pair.before, pair.after, evidence.pairs))
-            evidence.pairs.append(pair)
-            if pair.flaw is not None:
-                if too_many_flawed(evidence.pairs):
-                    return Answer.INVALID
-                pause(wait)
-                wait = min(2 * wait, _LONGEST_PAUSE)
-                continue
-            sound = evidence.sound
-            if evidence.statistic is None and len(sound) >= min(CALIBRATION_PAIRS, rule.budget):
-                evidence.statistic = steadiest([found.in_order() for found in sound])
-            if evidence.statistic is not None:
-                answer = rule.look(evidence.differences()[skip:])
-                if answer is not None:
-                    return answer
-        return Answer.INCONCLUSIVE
-
-    evidence.answer = evidence.first_answer = ask(first)
-    evidence.suspects = len(evidence.sound)
-    if evidence.first_answer is Answer.REGRESSED:
-        confirmed = ask(second)
-        believed = confirmed in {Answer.REGRESSED, Answer.INVALID}
-        evidence.answer = confirmed if believed else Answer.INCONCLUSIVE
+    end, wait = clock() + seconds, _SHORTEST_PAUSE
+    evidence = Evidence(Inquiry(main, seconds, end), tuple(Inquiry(other, seconds, end) for other in others))
+    while _next_inquiry(evidence, clock()) is not None:
+        pair = next_pair()
+        pair = replace(pair, flaw=flaw(pair.before, pair.after, evidence.pairs))
+        evidence.pairs.append(pair)
+        told(evidence)
+        if pair.flaw is not None:
+            if too_many_flawed(evidence.pairs):
+                evidence.invalid = True
+                break
+            pause(wait)
+            wait = min(2 * wait, _LONGEST_PAUSE)
+            continue
+        evidence.calibrate(at_least=min(CALIBRATION_PAIRS, main.first.budget))
+        if evidence.chosen is not None and evidence.main.answer is None:
+            evidence.main.look(evidence.sound, evidence.statistic, clock())
+    if not evidence.invalid:
+        _look_once_more(evidence, clock())
     return evidence
+
+
+def _next_inquiry(evidence: Evidence, now: float) -> Inquiry | None:
+    """The question for which another pair is measured, None if there is none."""
+    count = len(evidence.sound)
+    if evidence.main.may_go_on(count, now):
+        return evidence.main
+    if evidence.chosen is None:
+        return None
+    for inquiry in evidence.others:
+        if inquiry.answer is None:
+            inquiry.look(evidence.sound, evidence.statistic, now)
+        if inquiry.may_go_on(count, now) and (inquiry.suspected or _in_sight(inquiry, evidence)):
+            return inquiry
+    return None
+
+
+def _in_sight(inquiry: Inquiry, evidence: Evidence) -> bool:
+    value = inquiry.e_value(evidence.sound, evidence.statistic)
+    return value is not None and value >= IN_SIGHT
+
+
+def _look_once_more(evidence: Evidence, now: float) -> None:
+    """What a budget cut short is judged by what is there: looking again costs an e-process nothing."""
+    evidence.calibrate()
+    for inquiry in (evidence.main, *evidence.others):
+        if inquiry.answer is None and evidence.sound:
+            inquiry.look(evidence.sound, evidence.statistic, now)
+        inquiry.settle()

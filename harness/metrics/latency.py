@@ -2,23 +2,32 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ontarget.harness.device import Clock, DeployedBuild
+from ontarget.harness.device import Clock, DeployedBuild, Device
 from ontarget.harness.metrics import instructions
-from ontarget.harness.metrics.comparison import Comparison, effect_in_words, judged, not_compared, percent
+from ontarget.harness.metrics.comparison import BuildFacts, Comparison, Finding, judged, not_compared
 from ontarget.harness.metrics.cores import timing_cores
 from ontarget.harness.metrics.evidence import Evidence, gather
-from ontarget.harness.metrics.pairs import SIDES, BaselineUnusable, Call, Contest, Prepare, measure_pair, scout
+from ontarget.harness.metrics.identity import CPU, Identity, identify
+from ontarget.harness.metrics.pairs import SIDES, BaselineUnusable, Call, Contest, Prepare, Side, measure_pair, scout
 from ontarget.harness.metrics.planning import CallPlan
+from ontarget.harness.metrics.questions import LATENCY, SPREAD, TAIL, Question, longer_tailed, slower, wider
+from ontarget.harness.metrics.reference import measure_level
+from ontarget.harness.metrics.words import finding_message, latency_message
 from ontarget.harness.outcomes import Answer
-from ontarget.harness.results import Verdict
+from ontarget.harness.statistics import confirmation_rule, eprocess_rule
 from ontarget.harness.statistics.estimate import quantiles
-from ontarget.harness.statistics.rules import SMALLEST_EFFECT, TARGET, Rule, confirmation_rule, signed_rank_rule
+from ontarget.harness.statistics.rules import SMALLEST_EFFECT, TARGET
 
-CHECK = "latency"
+CHECK = LATENCY
+PAIRS = 60
+_FEWEST_TO_CONFIRM = 10  # at 1 %, 7 pairs of one sign at the largest bets
+# How much more of the median p90 and p99 have to lie above it: (target, smallest effect), ratios - 1.
+_SHAPES = {SPREAD: (0.1, 0.02), TAIL: (0.25, 0.05)}
 
 
 @dataclass(frozen=True)
@@ -27,27 +36,61 @@ class Plan:
 
     `target` is the slow-down that must be found, `smallest_effect` what is too small to matter (ratios - 1). `pairs`
     are the budget of the first answer, two thirds of them that of its confirmation, `seconds` that of each;
-    `pair_seconds` is what a pair's timing takes where calls are fast. `cores` and `environment` are those of the
-    processes: None for one core that both share, which is right for kernels of one thread, () for no pinning.
-    `call_deadline` (seconds) is for one call.
+    `pair_seconds` is what a pair's timing takes where calls are fast. `threads` are what the binding is to use.
+    `cores` and `environment` are those of the processes: None for as many cores of the fastest cluster as threads,
+    which both sides share, () for no pinning. `backend` is what computes. `call_deadline` (seconds) is for one call.
+    `level_pairs` are measured against the reference kernel for the test's history, 0 for none; twice as many without a
+    baseline.
     """
 
     target: float = TARGET
     smallest_effect: float = SMALLEST_EFFECT
-    pairs: int = 30
+    pairs: int = PAIRS
     seconds: float = 60.0
     pair_seconds: float = 0.07
+    threads: int = 1
     cores: tuple[int, ...] | None = None
+    backend: str = CPU
     environment: Mapping[str, str] = field(default_factory=dict)
     call_deadline: float = 10.0
+    level_pairs: int = 0
 
-    def rules(self) -> tuple[Rule, Rule]:
-        """The rule for a first answer, and the one for fresh pairs that confirm a suspect."""
-        gates = {"target": self.target, "smallest_effect": self.smallest_effect}
-        return (
-            signed_rank_rule(budget=self.pairs, **gates),
-            confirmation_rule(budget=max(8, self.pairs * 2 // 3), **gates),
-        )
+    def questions(self, history: NDArray[np.float64] | None = None) -> tuple[Question, tuple[Question, ...]]:
+        """What is asked of the pairs, the main question first; `history` are A/A log ratios of the device and test."""
+        readings = {LATENCY: slower, SPREAD: wider, TAIL: longer_tailed}
+        gates = {LATENCY: (self.target, self.smallest_effect), **_SHAPES}
+        asked = [
+            Question(
+                check,
+                reading,
+                eprocess_rule(
+                    history=history if check == LATENCY else None,
+                    target=gates[check][0],
+                    smallest_effect=gates[check][1],
+                    budget=self.pairs,
+                ),
+                confirmation_rule(
+                    history=history if check == LATENCY else None,
+                    target=gates[check][0],
+                    smallest_effect=gates[check][1],
+                    budget=max(_FEWEST_TO_CONFIRM, self.pairs * 2 // 3),
+                ),
+                names_improved=check == LATENCY,
+            )
+            for check, reading in readings.items()
+        ]
+        return asked[0], tuple(asked[1:])
+
+    def cores_on(self, device: Device) -> tuple[int, ...]:
+        """The cores that both sides are pinned to."""
+        return timing_cores(device, self.threads) if self.cores is None else self.cores
+
+
+def identity_of(device: Device, test: str, plan: Plan) -> Identity:
+    """What a comparison of this test by this plan would be a result of: for the history that `compare` takes."""
+    check = instructions.CHECK if device.info.clock is Clock.INSTRUCTIONS else CHECK
+    cores = plan.cores_on(device)
+    return identify(device, test=test, check=check, cores=cores, threads=plan.threads, backend=plan.backend)
 
 
 def compare(
@@ -56,40 +99,61 @@ def compare(
     baseline: DeployedBuild | None,
     *,
     plan: Plan | None = None,
+    history: NDArray[np.float64] | None = None,
     rng: np.random.Generator,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
     prepare: Prepare | None = None,
+    told: Callable[[Evidence], None] = lambda _: None,
 ) -> Comparison:
     """Compare `call` in the two builds, which are on the same device.
 
-    `call` binds what is measured in a fresh process, after `prepare` if given. On a device whose clock counts
-    instructions the exact rule judges, and the check is "instructions". Without a usable baseline, or with builds of
-    unlike toolchains, the answer is inconclusive, and the message says why.
+    `call` binds what is measured in a fresh process, after `prepare` if given. `history` are log ratios
+    candidate/baseline of identical builds under the same identity [any number], from which the bets learn. On a device
+    whose clock counts instructions the exact rule judges, and the check is "instructions". Without a usable baseline,
+    or with builds of unlike toolchains, the answer is inconclusive, and the message says why; the candidate's `level`
+    is measured all the same, if the plan asks for it. `told` hears of the evidence after each pair.
     Raises UntimedDevice, what the candidate's code ends in (ProductError, NotOffered, MissingSymbol), InfraError.
     """
     plan = plan or Plan()
-    info = candidate.device.info
-    candidate.device.require_timing()
-    check = instructions.CHECK if info.clock is Clock.INSTRUCTIONS else CHECK
+    device = candidate.device
+    device.require_timing()
+    counted = device.info.clock is Clock.INSTRUCTIONS
+    contest = Contest(
+        candidate=candidate,
+        baseline=baseline or candidate,
+        call=call,
+        prepare=prepare,
+        cores=plan.cores_on(device) if baseline is not None or plan.level_pairs else plan.cores or (),
+        threads=plan.threads,
+        environment=plan.environment,
+        call_deadline=plan.call_deadline,
+    )
+    reason = "no baseline" if baseline is None else unlike(candidate, baseline)
+    if reason is None:
+        try:
+            if counted:
+                return _described(instructions.compare(contest), contest, plan)
+            calls = scout(contest, pair_seconds=plan.pair_seconds)
+            main, others = plan.questions(history)
+            evidence = gather(
+                lambda: measure_pair(contest, calls, rng),
+                main,
+                others,
+                seconds=plan.seconds,
+                clock=clock,
+                pause=pause,
+                told=told,
+            )
+        except BaselineUnusable as error:
+            reason = f"no usable baseline: {error}"
+        else:
+            found = _finish(contest, plan, calls, evidence)
+            return _with_level(found, contest, plan, rng, plan.level_pairs)
+    found = _described(not_compared(instructions.CHECK if counted else CHECK, reason), contest, plan)
     if baseline is None:
-        return not_compared(check, "no baseline")
-    reason = unlike(candidate, baseline)
-    if reason is not None:
-        return not_compared(check, reason)
-    cores = timing_cores(candidate.device) if plan.cores is None else plan.cores
-    contest = Contest(candidate, baseline, call, prepare, cores, plan.environment, plan.call_deadline)
-    try:
-        if info.clock is Clock.INSTRUCTIONS:
-            return instructions.compare(contest)
-        calls = scout(contest, pair_seconds=plan.pair_seconds)
-        first, second = plan.rules()
-        evidence = gather(
-            lambda: measure_pair(contest, calls, rng), first, second, seconds=plan.seconds, clock=clock, pause=pause
-        )
-    except BaselineUnusable as error:
-        return not_compared(check, f"no usable baseline: {error}")
-    return _finish(contest, plan, calls, evidence, first)
+        found = replace(found, builds={Side.CANDIDATE: found.builds[Side.CANDIDATE]})
+    return found if counted else _with_level(found, contest, plan, rng, 2 * plan.level_pairs)
 
 
 def unlike(candidate: DeployedBuild, baseline: DeployedBuild) -> str | None:
@@ -100,47 +164,62 @@ def unlike(candidate: DeployedBuild, baseline: DeployedBuild) -> str | None:
     return None
 
 
-def _finish(contest: Contest, plan: Plan, calls: CallPlan, evidence: Evidence, rule: Rule) -> Comparison:
-    differences = evidence.differences()
-    verdict = judged(evidence.answer, differences, rule.e_value(differences[: evidence.suspects]))
+def _with_level(found: Comparison, contest: Contest, plan: Plan, rng: np.random.Generator, pairs: int) -> Comparison:
+    if pairs == 0:
+        return found
+    return replace(found, level=measure_level(contest, rng, pairs=pairs, pair_seconds=plan.pair_seconds))
+
+
+def _described(found: Comparison, contest: Contest, plan: Plan) -> Comparison:
+    """The comparison with what it is a result of."""
+    builds = {side: BuildFacts(contest.build(side).digest, contest.build(side).toolchain) for side in SIDES}
+    return replace(found, cores=contest.cores, threads=plan.threads, backend=plan.backend, builds=builds)
+
+
+def _finish(contest: Contest, plan: Plan, calls: CallPlan, evidence: Evidence) -> Comparison:
     sound = evidence.sound
+    verdict = judged(
+        evidence.answer,
+        evidence.differences(),
+        evidence.main.e_value(sound, evidence.statistic),
+        confirmed=evidence.main.confirmed,
+        smallest_effect=plan.smallest_effect,
+    )
     per_call = 1e-9 / calls.calls_per_sample
     samples = (
         {side: np.concatenate([pair.samples[side] for pair in sound]) * per_call for side in SIDES} if sound else {}
     )
-    return Comparison(
+    found = Comparison(
         check=CHECK,
         verdict=verdict,
-        message=_message(contest.candidate.device.info.name, plan, evidence, verdict),
+        message=latency_message(contest.candidate.device.info.name, plan.target, plan.pairs, plan.seconds, evidence),
         unit="s",
         per_call=per_call,
         pairs=tuple(evidence.pairs),
         confirming=len(sound) - evidence.suspects,
-        statistic=evidence.statistic,
+        statistic=evidence.chosen,
         plan=calls,
-        cores=contest.cores,
         quantiles={side: quantiles(values) for side, values in samples.items()},
+        findings=_findings(evidence),
     )
+    return _described(found, contest, plan)
 
 
-def _message(device: str, plan: Plan, evidence: Evidence, verdict: Verdict) -> str:
-    effect, target = effect_in_words(verdict), percent(plan.target)
-    fresh = len(evidence.sound) - evidence.suspects
-    flaws = [pair.flaw for pair in evidence.pairs if pair.flaw is not None]
-    again = f"; {len(flaws)} more measured again ({flaws[-1]})" if flaws else ""
-    match verdict.answer:
-        case Answer.REGRESSED:
-            return f"{effect}, {fresh} of them fresh to confirm it{again}"
-        case Answer.IMPROVED:
-            return f"{effect}{again}"
-        case Answer.PASS:
-            return f"not slower by {target}: {effect}{again}"
-        case Answer.INVALID:
-            return (
-                f"conditions on {device} broke in {len(flaws)} of {len(evidence.pairs)} pairs, last: {flaws[-1]}. "
-                "Let it cool, or look at what else it runs"
-            )
-    if evidence.first_answer is Answer.REGRESSED:
-        return f"suspected, but not confirmed by {fresh} fresh pairs: {effect}{again}"
-    budget = f"{plan.pairs} pairs and {plan.seconds:g} s"
-    return f"cannot tell a slow-down of {target} within {budget}: {effect}{again}"
+def _findings(evidence: Evidence) -> tuple[Finding, ...]:
+    """What the pairs say of the other questions; nothing where conditions broke, or there are no pairs."""
+    if evidence.invalid or not evidence.sound:
+        return ()
+    findings = []
+    for inquiry in evidence.others:
+        check = inquiry.question.check
+        differences = inquiry.readings(evidence.sound, evidence.statistic)
+        verdict = judged(
+            inquiry.answer or Answer.INCONCLUSIVE,
+            differences,
+            inquiry.e_value(evidence.sound, evidence.statistic),
+            confirmed=inquiry.confirmed,
+            smallest_effect=_SHAPES[check][1],
+        )
+        message = finding_message(check, verdict, len(differences) - (inquiry.suspects or 0))
+        findings.append(Finding(check, verdict, message, tuple(differences.tolist())))
+    return tuple(findings)

@@ -7,9 +7,10 @@ in bursts on the device, the idle side stopped. Coins decide who is launched fir
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from math import ceil
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,7 @@ class Contest:
     call: Call
     prepare: Prepare | None = None
     cores: tuple[int, ...] = ()
+    threads: int = 1
     environment: Mapping[str, str] = field(default_factory=dict)
     call_deadline: float = 10.0
 
@@ -88,6 +90,18 @@ class LaunchPair:
         value = difference(*self.in_order(), statistic)
         return value if self.first is Side.CANDIDATE else -value
 
+    def to_json(self) -> dict[str, Any]:
+        """All of it, raw samples and warm-ups too (nanoseconds per sample)."""
+        return {
+            "first": self.first,
+            "flaw": self.flaw,
+            "before": asdict(self.before),
+            "after": asdict(self.after),
+            **{
+                side: {"warmups": self.warmups[side].tolist(), "samples": self.samples[side].tolist()} for side in SIDES
+            },
+        }
+
 
 @contextmanager
 def baseline_excused(side: Side) -> Iterator[None]:
@@ -106,7 +120,9 @@ def start(contest: Contest, side: Side, stack: ExitStack) -> Bound:
     Raises what the code under test ends in, BaselineUnusable for the baseline.
     """
     with baseline_excused(side):
-        process = contest.build(side).launch(cores=contest.cores, environment=contest.environment)
+        process = contest.build(side).launch(
+            cores=contest.cores, environment=contest.environment, threads=contest.threads
+        )
         stack.callback(process.close)
         if contest.prepare is not None:
             contest.prepare(process)
@@ -120,16 +136,22 @@ def scout(contest: Contest, *, pair_seconds: float) -> CallPlan:
 
     The candidate runs first, so that what it does wrong is seen even if the baseline does it, too.
     """
-    device = contest.candidate.device
-    times: list[float] = []
-    for side in SIDES:
-        with ExitStack() as stack:
-            stack.enter_context(device.quiet())
-            bound = start(contest, side, stack)
-            with baseline_excused(side):
-                times.append(call_time(bound, deadline=contest.call_deadline))
-    resolution = device.session.hello.clock_resolution_ns
-    return plan_calls(float(np.mean(times)), resolution_ns=resolution, pair_seconds=pair_seconds)
+    return planned(contest, float(np.mean([scout_side(contest, side) for side in SIDES])), pair_seconds)
+
+
+def scout_side(contest: Contest, side: Side) -> float:
+    """Nanoseconds of one call of a side, roughly, in a process of its own."""
+    with ExitStack() as stack:
+        stack.enter_context(contest.candidate.device.quiet())
+        bound = start(contest, side, stack)
+        with baseline_excused(side):
+            return call_time(bound, deadline=contest.call_deadline)
+
+
+def planned(contest: Contest, call_ns: float, pair_seconds: float) -> CallPlan:
+    """The plan of the contest's pairs for calls of so many nanoseconds, by the device's clock."""
+    resolution = contest.candidate.device.session.hello.clock_resolution_ns
+    return plan_calls(call_ns, resolution_ns=resolution, pair_seconds=pair_seconds)
 
 
 def call_time(bound: Bound, *, deadline: float) -> float:

@@ -1,6 +1,7 @@
 """What must be alike before two results are compared, and how it is told what is not."""
 
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def test_equal_results_may_be_compared() -> None:
 @pytest.mark.parametrize("part", [part.name for part in fields(Identity)])
 def test_every_part_counts(part: str) -> None:
     value = getattr(ONE, part)
-    other = value + 1 if isinstance(value, int) else (0, 1) if isinstance(value, tuple) else f"b{value}"
+    other: Any = value + 1 if isinstance(value, int) else (0, 1) if isinstance(value, tuple) else f"b{value}"
     assert unlike(ONE, replace(ONE, **{part: other})) is not None
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ontarget.harness.agent.process import Bound, Process
 from ontarget.harness.device import Clock, DeployedBuild, Device
 from ontarget.harness.errors import Crashed, MissingSymbol, TimedOut, UntimedDevice
 from ontarget.harness.metrics.comparison import Comparison
-from ontarget.harness.metrics.latency import Plan, compare
+from ontarget.harness.metrics.latency import Plan, compare, identity_of
 from ontarget.harness.metrics.pairs import SIDES, Side
 from ontarget.harness.outcomes import Answer
 from support.spinning import local_device, spin, spinning
@@ -66,6 +67,12 @@ def test_a_slow_down_is_found_and_its_evidence_is_whole(
             assert pair.samples[side].shape == (found.plan.bursts, found.plan.samples_per_burst)
             assert pair.warmups[side].shape == (found.plan.warmup_samples,)
     assert found.quantiles[Side.CANDIDATE].p50 > found.quantiles[Side.BASELINE].p50
+    assert found.verdict.confirmed is True
+    assert (found.verdict.e_value or 0) >= 4000
+    assert {finding.check for finding in found.findings} == {"latency-spread", "latency-tail"}
+    assert all(len(finding.differences) == found.verdict.pairs for finding in found.findings)
+    assert found.builds[Side.CANDIDATE].digest != found.builds[Side.BASELINE].digest
+    assert found.builds[Side.CANDIDATE].toolchain
     assert {pair.first for pair in found.pairs} == set(SIDES)
 
 
@@ -122,6 +129,53 @@ def test_a_function_that_only_the_candidate_lacks_is_its_fault(
 def test_without_a_baseline_nothing_is_measured(device: Device, tmp_path: Path) -> None:
     found = measured(candidate(device, tmp_path), None)
     assert (found.verdict.answer, found.message) == (Answer.INCONCLUSIVE, "no baseline")
+    assert found.pairs == ()
+    assert found.level is None
+
+
+def test_a_level_is_told_in_turns_of_the_reference_kernel(device: Device, tmp_path: Path) -> None:
+    """A build that does twice as much stands twice as high, though no build is compared with it."""
+    plan = replace(QUICK, level_pairs=2)
+    once, twice = (measured(candidate(device, tmp_path, permille=n), None, plan).level for n in (1000, 2000))
+    assert once is not None
+    assert twice is not None
+    assert len(once.ratios) == 4
+    assert twice.value - once.value == pytest.approx(np.log(2), abs=0.1)
+    assert twice.seconds == pytest.approx(2 * once.seconds, rel=0.5)
+    assert once.reference == twice.reference
+
+
+def test_a_level_is_measured_beside_a_verdict(device: Device, baseline: DeployedBuild, tmp_path: Path) -> None:
+    found = measured(candidate(device, tmp_path), baseline, replace(QUICK, pairs=1, level_pairs=1))
+    assert found.level is not None
+    assert len(found.level.ratios) == 1
+    assert found.verdict.pairs == 1
+
+
+def test_what_was_learned_of_the_device_is_bet_on() -> None:
+    """The same pairs weigh more where the device is known to be quiet than where it is known not to be."""
+    rng = np.random.default_rng(1)
+    quiet, noisy = (QUICK.questions(rng.normal(0, deviation, 50))[0] for deviation in (0.002, 0.05))
+    d = np.full(6, 0.01)
+    assert (quiet.first.e_value(d) or 0) > (noisy.first.e_value(d) or 0)
+
+
+def test_a_process_knows_how_many_threads_it_may_use(device: Device, tmp_path: Path) -> None:
+    seen: list[tuple[str, int]] = []
+
+    def call(library: Process) -> Bound:
+        seen.append((library.label, library.threads))
+        return spin(TURNS)(library)
+
+    ours, theirs = candidate(device, tmp_path), device.deploy(spinning(tmp_path, "baseline"))
+    plan = replace(QUICK, pairs=1, threads=2)
+    found = compare(call, ours, theirs, plan=plan, rng=np.random.default_rng())
+    assert found.threads == 2
+    assert {count for _, count in seen} == {2}
+    assert {label for label, _ in seen} == {"candidate", "baseline"}
+    cores = found.cores
+    identity = identity_of(device, "test", plan)
+    assert (identity.cores, identity.threads) == (cores, 2)
 
 
 def test_unlike_toolchains_are_not_compared(device: Device, baseline: DeployedBuild, tmp_path: Path) -> None:
