@@ -30,6 +30,7 @@ setup(
     packages=packages(),
     package_data={
         "ontarget": ["py.typed"],
+        "ontarget.device_farm.database.migrations.versions": ["*.sql"],
         "ontarget.harness.agent": ["src/*.c", "src/*.h", "src/CMakeLists.txt"],
         "ontarget.harness.metrics.reference": ["*.c"],
         "ontarget.suites.bindings": ["*.h"],
