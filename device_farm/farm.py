@@ -1,5 +1,6 @@
 """The devices of one inventory: what they are, who may use them, how to reach them."""
 
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from ontarget.device_farm.errors import NoSuchDevice
 from ontarget.device_farm.inventory import DeviceEntry, Inventory
 from ontarget.device_farm.lease import Lease, steady_clock
 from ontarget.device_farm.leases.store import DeviceStatus, Grant, LeaseRequest, LeaseStore, Registration
+from ontarget.device_farm.listing import ListsDevices, listed_by
 from ontarget.device_farm.locks import Progress, unheard
 from ontarget.device_farm.matching import Traits, matching, refuse, unknown_yet
 from ontarget.device_farm.reach import Way, board_name, prepare
@@ -18,6 +20,8 @@ from ontarget.harness.errors import OntargetError
 
 if TYPE_CHECKING:
     from ontarget.harness.device import Device
+
+log = logging.getLogger(__name__)
 
 DEFAULT_TTL: Final = 60.0
 # Who holds a device that nobody has asked yet is most often about to ask it.
@@ -28,12 +32,15 @@ _BOARD_PROCESS: Final = "board_process"
 class Farm:
     """The devices that an inventory lists, with the store that coordinates them.
 
-    `missing` names the devices that could not be asked what they are, with the reason.
+    `missing` names the devices that could not be asked what they are, with the reason. `notes` is what its users are to
+    know of the store: it is logged when it is opened.
     """
 
     def __init__(self, inventory: Inventory, store: LeaseStore) -> None:
         self.inventory = inventory
         self.missing: dict[str, str] = {}
+        self.notes: tuple[str, ...] = ()
+        self._file = inventory
         self._store = store
         store.register(
             [Registration(entry.name, entry.connect, entry.kind, entry.model) for entry in inventory.devices]
@@ -46,7 +53,15 @@ class Farm:
 
         store = open_store(inventory.store)
         try:
-            return cls(inventory, store)
+            if not isinstance(store, ListsDevices):
+                return cls(inventory, store)
+            completed, notes = listed_by(store, inventory)
+            farm = cls(completed, store)
+            farm._file = inventory
+            farm.notes = tuple(notes)
+            for note in notes:
+                log.warning("%s", note)
+            return farm
         except BaseException:
             store.close()
             raise
@@ -251,6 +266,9 @@ class Farm:
             raise NoSuchDevice(
                 f"the lease is of {name!r}, which the inventory does not list; it lists: {self._names()}"
             )
+        if isinstance(self._store, ListsDevices):
+            # how to reach all of it is known only while it is held
+            entry = listed_by(self._store, self._file)[0].named(name) or entry
         return entry if entry.model is not None else entry.model_copy(update={"model": self.status(name).model})
 
     def _names(self) -> str:

@@ -69,11 +69,9 @@ def _who(answer: Waiting) -> str:
 
 
 def _state(status: DeviceStatus) -> str:
-    if status.state is DeviceState.LEASED and status.granted is not None and status.expires is not None:
+    if status.state is DeviceState.LEASED and status.granted is not None:
         purpose = "" if status.purpose == status.holder else f" for {status.purpose}"
-        return (
-            f"{status.name} is held by {status.holder}{purpose} since {rfc3339(status.granted)}, "
-            f"until {rfc3339(status.expires)} if nothing renews it"
-        )
+        end = "they give it back" if status.expires is None else f"{rfc3339(status.expires)} if nothing renews it"
+        return f"{status.name} is held by {status.holder}{purpose} since {rfc3339(status.granted)}, until {end}"
     reason = f" ({status.reason})" if status.reason else ""
     return f"{status.name} is {'in ' if status.state is DeviceState.MAINTENANCE else ''}{status.state}{reason}"

@@ -21,6 +21,7 @@ from ontarget.device_farm.leases.store import (
     DeviceStatus,
     Grant,
     LeaseRequest,
+    LeaseStore,
     Registration,
     Transition,
     Waiting,
@@ -44,8 +45,12 @@ class Backend(Protocol):
     def watch(self, mark: Callable[[Connection], int]) -> AbstractContextManager[Callable[[float], None]]: ...
 
 
-def open_store(address: str) -> "SqlLeaseStore":
+def open_store(address: str) -> LeaseStore:
     """Open the store of an inventory, making it if there is none. Raises UnsupportedStore, StoreFailed, NewerSchema."""
+    if address.startswith("labgrid://"):
+        from ontarget.device_farm.labgrid.opening import open_labgrid
+
+        return open_labgrid(address)
     if not address.startswith(_SCHEME) or address == _SCHEME:
         raise UnsupportedStore(f"cannot open the store {address!r}: this version knows sqlite:///PATH")
     return SqlLeaseStore(SqliteBackend(Path(address.removeprefix(_SCHEME))))
