@@ -33,13 +33,17 @@ _ACCURACY: Final = 1e-9
 
 @dataclass(frozen=True)
 class Sighting:
-    """What one session says of two builds; logarithms. `level` is the candidate's; `error` the effect's."""
+    """What one session says of two builds; logarithms.
+
+    `level` is the candidate's, measured together with the effect or `apart` from it; `error` is the effect's.
+    """
 
     candidate: str
     level: float | None
     baseline: str | None = None
     effect: float | None = None
     error: float = _LEAST_ERROR
+    apart: bool = False
 
 
 def solve(sightings: Sequence[Sighting]) -> Mapping[str, float]:
@@ -67,7 +71,7 @@ def solve(sightings: Sequence[Sighting]) -> Mapping[str, float]:
 def _anchor(seen: Sighting, place: Mapping[str, int]) -> tuple[int, int, float]:
     """The two builds whose mean level the session says, and that level."""
     candidate, level = place[seen.candidate], float(seen.level or 0.0)
-    if seen.baseline is None or seen.effect is None:
+    if seen.baseline is None or seen.effect is None or seen.apart:
         return candidate, candidate, level
     return candidate, place[seen.baseline], level - seen.effect / 2
 

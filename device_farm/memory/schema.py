@@ -29,6 +29,7 @@ runs = Table(
     Column("id", String(32), primary_key=True),
     Column("commit", String(64), index=True),
     Column("branch", String),
+    Column("baseline_commit", String(64)),
     Column("purpose", String, nullable=False),
     Column("version", String, nullable=False),  # of ontarget
     Column("started", Float, nullable=False),

@@ -87,5 +87,5 @@ def _kolmogorov(x: float) -> float:
     """P(K > x) of Kolmogorov's distribution."""
     if x < 0.2:
         return 1.0
-    terms = ((-1) ** (k - 1) * exp(-2 * (k * x) ** 2) for k in range(1, 101))
+    terms = ((1 if k % 2 else -1) * exp(-2 * (k * x) ** 2) for k in range(1, 101))
     return min(1.0, max(0.0, 2 * sum(terms)))

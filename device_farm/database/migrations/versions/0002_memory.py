@@ -55,6 +55,7 @@ def _make_results() -> None:
         sa.Column("id", sa.String(32), primary_key=True),
         sa.Column("commit", sa.String(64), index=True),
         sa.Column("branch", sa.String),
+        sa.Column("baseline_commit", sa.String(64)),
         sa.Column("purpose", sa.String, nullable=False),
         sa.Column("version", sa.String, nullable=False),
         sa.Column("started", sa.Float, nullable=False),
