@@ -4,9 +4,10 @@ from ontarget.harness.statistics.ebh import e_bh
 from ontarget.harness.statistics.sequential import (
     EProcessRule,
     confirmation_rule,
+    decide,
     eprocess_rule,
     sequential,
     verdict,
 )
 
-__all__ = ["EProcessRule", "confirmation_rule", "e_bh", "eprocess_rule", "sequential", "verdict"]
+__all__ = ["EProcessRule", "confirmation_rule", "decide", "e_bh", "eprocess_rule", "sequential", "verdict"]

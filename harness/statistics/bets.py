@@ -1,8 +1,9 @@
-"""Bets on the sign of the next difference, given its size and the past: what an e-process multiplies up.
+"""Bets on the sign of the next difference d, given its size and the past: what an e-process multiplies up.
 
-A bet b in [-1, 1] on "slower" turns a wealth of 1 into 1 + b where d > 0 and 1 - b where d < 0. Under "no change" the
-sign of d is fair given |d| and the past, so the expected wealth stays 1 whatever the bets are, as long as each is
-chosen from |d| and the past alone. Every function here takes that care for d [..., n], pairs along the last axis.
+A bet b in [-1, 1] on "slower" turns a wealth of 1 into 1 + b where d > 0 and into 1 - b where d < 0. Under "no change"
+the sign of d is fair given |d| and the past, so the expected wealth stays 1, whatever the bets are. That each is made
+from |d| and the past alone is kept by what these functions are given: `past` [..., n], pairs along the last axis, and
+`size` [...], the |d| of the pair in question. They return bets [bettors, ...]. All d's are log ratios.
 """
 
 from typing import Any
@@ -13,54 +14,62 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 
 LARGEST_BET = 0.95
-SHIFTS = (0.01, 0.02, 0.04, 0.08)
-DAMPING = (0.5, 1.0)
+
+# All sizes below are in targets, log(1 + target): at a target of 2 % the shifts are 1, 2, 4 and 8 %.
+SHIFTS = (0.5, 1.0, 2.0, 4.0)
+DAMPING = (0.6, 1.0)
 STAKES = (0.3, 0.6, 0.95)
-# What is known of the spread before anything was measured: as much as this many differences of this size (log units).
-_PRIOR_SCALE, _PRIOR_PAIRS = 0.005, 2
-_FLOOR_WEIGHT, _FLOOR_SCALE = 0.1, 0.03
+# What is believed of the spread before anything was measured, as if so many pairs had shown it.
+_PRIOR_SPREAD, _PRIOR_PAIRS = 0.25, 2
+# The heavy-tailed floor under the density, as a share of it.
+_FLOOR_SPREAD, _FLOOR_SHARE = 1.5, 0.1
+# The kernel's width: from a low quantile of the sizes, as the median of differences with two modes spans the gap
+# between them; it shrinks faster with their number than for one mode (n ** -0.2), for the same reason.
+_WIDTH_QUANTILE, _NORMAL_QUANTILE = 0.25, 0.3186
+_WIDTH_POWER, _LEAST_WIDTH = -0.3, 0.025
 
 
-def history_free_bets(d: NDArray[Any]) -> FloatArray:
-    """Bets that grow with d over the scale of the past, clipped; shape [stakes, ..., n].
+def history_free_bets(past: NDArray[Any], size: NDArray[Any], target: float) -> FloatArray:
+    """Bets that grow with |d| over the scale of the past, clipped; one bettor for each of `STAKES`.
 
-    As they are odd and never fall with d, they win nothing on average from any symmetric null centred at or below 0.
+    Times the sign of d they are odd and never fall with d. So their wealth is not expected to grow under any null that
+    is symmetric around 0 or around something below.
     """
-    past = np.abs(np.asarray(d, dtype=np.float64))
-    scale = np.full(past.shape, _PRIOR_SCALE)
-    for i in range(1, past.shape[-1]):
-        seen = np.concatenate([past[..., :i], np.full((*past.shape[:-1], _PRIOR_PAIRS), _PRIOR_SCALE)], axis=-1)
-        scale[..., i] = np.maximum(np.median(seen, axis=-1), 1e-9)
-    size = np.clip(past / scale, 0, 1)
-    stakes = np.reshape(np.array(STAKES), (-1,) + (1,) * past.ndim)
-    return np.asarray(stakes * size, dtype=np.float64)
+    prior = np.full((*size.shape, _PRIOR_PAIRS), _PRIOR_SPREAD * target)
+    scale = np.median(np.concatenate([np.abs(past), prior], axis=-1), axis=-1)
+    clipped = np.minimum(size, scale) / np.maximum(scale, np.finfo(float).tiny)
+    return np.asarray(np.multiply.outer(np.array(STAKES), clipped))
 
 
-def learned_bets(d: NDArray[Any], history: NDArray[Any] | None) -> FloatArray:
-    """The likelihood ratio of a shift over its mirror image, from past differences; [shifts * dampings, ..., n]."""
-    values = np.asarray(d, dtype=np.float64)
-    known = np.empty(0) if history is None else np.asarray(history, dtype=np.float64)
-    bets = np.zeros((len(SHIFTS), *values.shape))
-    for i in range(values.shape[-1]):
-        past = values[..., :i]
-        centred = past - np.median(past, axis=-1, keepdims=True) if i else past
-        pool = np.concatenate([np.broadcast_to(known, (*values.shape[:-1], known.size)), centred], axis=-1)
-        for k, shift in enumerate(SHIFTS):
-            size = np.abs(values[..., i])
-            toward, away = _density(size - shift, pool), _density(size + shift, pool)
-            bets[k, ..., i] = (toward - away) / (toward + away)
-    return np.concatenate([np.clip(damping * bets, -LARGEST_BET, LARGEST_BET) for damping in DAMPING])
+def learned_bets(past: NDArray[Any], size: NDArray[Any], target: float, history: NDArray[Any]) -> FloatArray:
+    """The likelihood ratio of a shift over its mirror image; one bettor for each of `SHIFTS` times `DAMPING`.
+
+    The density of the differences under "no change" is learned from `history`, A/A differences [m >= 0], and from the
+    past of this test around its median. Where the two disagree, see `EProcess`.
+    """
+    centred = past - np.median(past, axis=-1, keepdims=True) if past.shape[-1] else past
+    pool = np.concatenate([np.broadcast_to(history, (*size.shape, history.size)), centred], axis=-1)
+    shifts = target * np.array(SHIFTS)
+    toward = _density(np.subtract.outer(size, shifts), pool, target)
+    away = _density(np.add.outer(size, shifts), pool, target)
+    bets = np.moveaxis((toward - away) / (toward + away), -1, 0)
+    damped = np.concatenate([damping * bets for damping in DAMPING])
+    return np.asarray(np.clip(damped, -LARGEST_BET, LARGEST_BET))
 
 
-def _density(at: FloatArray, pool: FloatArray) -> FloatArray:
-    """A symmetric kernel density of `pool` [..., m] at the points `at` [...], with a heavy-tailed floor."""
-    floor = 1 / (np.pi * _FLOOR_SCALE * (1 + (at / _FLOOR_SCALE) ** 2))
-    size = pool.shape[-1]
-    if size < 2:
-        narrow = 1 / (np.pi * _PRIOR_SCALE * (1 + (at / _PRIOR_SCALE) ** 2))
-        return np.asarray(_FLOOR_WEIGHT * floor + (1 - _FLOOR_WEIGHT) * narrow)
-    spread = 1.4826 * np.median(np.abs(pool), axis=-1, keepdims=True)
-    width = np.maximum(spread * size**-0.2, 0.0005)
-    kernels = sum(np.exp(-(((at[..., None] + sign * pool) / width) ** 2) / 2) for sign in (-1, 1))
-    density = np.mean(kernels / (2 * width * np.sqrt(2 * np.pi)), axis=-1)
-    return np.asarray(_FLOOR_WEIGHT * floor + (1 - _FLOOR_WEIGHT) * density)
+def _density(at: FloatArray, pool: FloatArray, target: float) -> FloatArray:
+    """A symmetric density learned from `pool` [..., m], at the points `at` [..., points]: kernels, a prior, a floor."""
+    count = pool.shape[-1]
+    kernels = np.zeros_like(at)
+    if count:
+        spread = np.quantile(np.abs(pool), _WIDTH_QUANTILE, axis=-1) / _NORMAL_QUANTILE
+        width = np.maximum(spread * count**_WIDTH_POWER, _LEAST_WIDTH * target)[..., None, None]
+        points, centres = at[..., :, None] / width, pool[..., None, :] / width
+        bells = np.exp(-((points - centres) ** 2) / 2) + np.exp(-((points + centres) ** 2) / 2)
+        kernels = bells.sum(axis=-1) / (2 * np.sqrt(2 * np.pi) * width[..., 0])
+    learned = (kernels + _PRIOR_PAIRS * _cauchy(at, _PRIOR_SPREAD * target)) / (count + _PRIOR_PAIRS)
+    return np.asarray((1 - _FLOOR_SHARE) * learned + _FLOOR_SHARE * _cauchy(at, _FLOOR_SPREAD * target))
+
+
+def _cauchy(at: FloatArray, spread: float) -> FloatArray:
+    return np.asarray(1 / (np.pi * spread * (1 + (at / spread) ** 2)))

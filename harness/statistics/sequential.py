@@ -1,7 +1,6 @@
 """Judging launch pairs one by one: a rule that stops as soon as its evidence is enough, and entry points around it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import log, log1p
 from typing import Any
 
@@ -9,52 +8,65 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ontarget.harness.outcomes import Answer
-from ontarget.harness.statistics.eprocess import e_process
+from ontarget.harness.statistics.eprocess import EProcess
 from ontarget.harness.statistics.estimate import hodges_lehmann
-from ontarget.harness.statistics.rules import ALPHA, CONFIRM_ALPHA, PASS_ALPHA, SMALLEST_EFFECT, TARGET
+from ontarget.harness.statistics.rules import ALPHA, CONFIRM_ALPHA, PASS_ALPHA, SMALLEST_EFFECT, TARGET, Rule
 
 FloatArray = NDArray[np.float64]
 
 BUDGET = 60
+# The e-value at which an improvement is in sight, and worth a few pairs more.
+IN_SIGHT = 4.0
 
 
-@dataclass(frozen=True, eq=False)
 class EProcessRule:
-    """Two e-processes, three answers; the first boundary reached decides, and it may be looked at after every pair.
+    """Two e-processes, three answers: it may be looked at after every pair, and the first boundary reached decides.
 
     regressed: "no slow-down" is rejected at `alpha`; improved: its mirror; pass: "a slow-down of at least `target`" is
-    rejected at `pass_alpha`. The first two see raw d, never shifted. What is smaller than `smallest_effect` (a ratio
-    - 1) is neither: the robust interval must lie beyond it, too. `history` are A/A differences of this device and test.
+    rejected at `pass_alpha`. The first two see raw d, never shifted. What is smaller than `smallest_effect` is neither:
+    the robust interval must lie beyond it, too. A pass needs fewer pairs than an improvement: one in sight is waited
+    for, so that it is named. Effects are ratios - 1 (0.02 is 2 % slower).
     """
 
-    budget: int
-    history: FloatArray | None
-    target: float
-    smallest_effect: float
-    alpha: float
-    pass_alpha: float
+    def __init__(
+        self,
+        budget: int,
+        *,
+        history: FloatArray | None,
+        target: float,
+        smallest_effect: float,
+        alpha: float,
+        pass_alpha: float,
+    ) -> None:
+        """`history` are A/A differences of this device and test, as log ratios [any number]."""
+        self.budget = budget
+        self._target = log1p(target)
+        self._smallest_effect = log1p(smallest_effect)
+        self._boundary, self._pass_boundary = 1 / alpha, 1 / pass_alpha
+        self._slower, self._faster, self._below_target = (EProcess(self._target, history) for _ in range(3))
 
     def look(self, differences: NDArray[Any]) -> Answer | None:
         """Judge the raw differences log(candidate/baseline) [pairs], in measuring order; None asks for more pairs."""
         d = np.asarray(differences, dtype=np.float64)
         if d.size == 0:
             return None
-        if self._crossed(d, self.alpha) and self._matters(d):
+        slower, faster = self._slower.values(d), self._faster.values(-d)
+        if slower.max() >= self._boundary and self._matters(d):
             return Answer.REGRESSED
-        if self._crossed(-d, self.alpha) and self._matters(-d):
+        if faster.max() >= self._boundary and self._matters(-d):
             return Answer.IMPROVED
-        return Answer.PASS if self._crossed(log1p(self.target) - d, self.pass_alpha) else None
+        if self._below_target.values(self._target - d).max() < self._pass_boundary:
+            return None
+        waits = faster[-1] >= IN_SIGHT and faster.max() < self._boundary and d.size < self.budget
+        return None if waits else Answer.PASS
 
     def e_value(self, differences: NDArray[Any]) -> float:
-        """The present evidence against "no slow-down" (1 where there is none yet)."""
+        """The present evidence against "no slow-down": 1 before the first pair, at most 1e300."""
         d = np.asarray(differences, dtype=np.float64)
-        return float(e_process(d, self.history)[-1]) if d.size else 1.0
-
-    def _crossed(self, d: FloatArray, alpha: float) -> bool:
-        return bool(np.max(e_process(d, self.history)) >= 1 / alpha)
+        return float(self._slower.values(d)[-1]) if d.size else 1.0
 
     def _matters(self, d: FloatArray) -> bool:
-        return self.smallest_effect == 0 or hodges_lehmann(d).above(log1p(self.smallest_effect))
+        return self._smallest_effect == 0 or hodges_lehmann(d).above(self._smallest_effect)
 
 
 def eprocess_rule(
@@ -77,7 +89,14 @@ def eprocess_rule(
         if not 0 < share < 1:
             raise ValueError(f"expected {name} between 0 and 1, found {share}")
     known = None if history is None else _finite(history, "history")
-    return EProcessRule(budget, known, target, smallest_effect, alpha, pass_alpha)
+    return EProcessRule(
+        budget,
+        history=known,
+        target=target,
+        smallest_effect=smallest_effect,
+        alpha=alpha,
+        pass_alpha=pass_alpha,
+    )
 
 
 def confirmation_rule(
@@ -100,6 +119,22 @@ def confirmation_rule(
     )
 
 
+def decide(rule: Rule, next_pair: Callable[[], tuple[float, float]]) -> tuple[Answer, int]:
+    """Ask for launch pairs until `rule` has an answer or its budget is spent; returns the answer and the pairs taken.
+
+    `next_pair` returns the times (baseline, candidate) of one more pair, in any unit. Raises ValueError for times that
+    are not above 0 and finite.
+    """
+    differences: list[float] = []
+    while len(differences) < rule.budget:
+        baseline, candidate = (float(_times([time], "pair")[0]) for time in next_pair())
+        differences.append(log(candidate) - log(baseline))
+        answer = rule.look(np.array(differences))
+        if answer is not None:
+            return answer, len(differences)
+    return Answer.INCONCLUSIVE, len(differences)
+
+
 def verdict(baseline: ArrayLike, candidate: ArrayLike) -> bool:
     """Whether the candidate regressed: True or False, from per-launch medians in measuring order.
 
@@ -110,7 +145,7 @@ def verdict(baseline: ArrayLike, candidate: ArrayLike) -> bool:
     if base.size != cand.size:
         raise ValueError(f"expected launch pairs, found {base.size} baseline and {cand.size} candidate times")
     pairs = iter(zip(base.tolist(), cand.tolist(), strict=True))
-    answer, _ = _run(eprocess_rule(smallest_effect=0.0, budget=min(BUDGET, base.size)), lambda: next(pairs))
+    answer, _ = decide(eprocess_rule(smallest_effect=0.0, budget=min(BUDGET, base.size)), lambda: next(pairs))
     return answer is Answer.REGRESSED
 
 
@@ -121,18 +156,7 @@ def sequential(next_pair: Callable[[], tuple[float, float]], history: ArrayLike 
     candidate/baseline of identical builds (A/A) [any number]. Raises ValueError for times that are not above 0 and
     finite.
     """
-    return _run(eprocess_rule(history=history, smallest_effect=0.0), next_pair)
-
-
-def _run(rule: EProcessRule, next_pair: Callable[[], tuple[float, float]]) -> tuple[Answer, int]:
-    differences: list[float] = []
-    while len(differences) < rule.budget:
-        baseline, candidate = (float(_times([time], "pair")[0]) for time in next_pair())
-        differences.append(log(candidate) - log(baseline))
-        answer = rule.look(np.array(differences))
-        if answer is not None:
-            return answer, len(differences)
-    return Answer.INCONCLUSIVE, len(differences)
+    return decide(eprocess_rule(history=history, smallest_effect=0.0), next_pair)
 
 
 def _times(values: ArrayLike, name: str) -> FloatArray:

@@ -1,0 +1,1 @@
+"""What a phone's timings look like: simulated noise models, and timings recorded on this machine."""
