@@ -14,6 +14,7 @@ from ontarget.device_farm.memory.acceptance import Acceptance
 from ontarget.device_farm.memory.rows import (
     Kind,
     comparison_values,
+    identity_of,
     insert_new,
     pack_differences,
     subject_id,
@@ -158,6 +159,12 @@ class Memory:
         with self._database.reading() as connection:
             rows = connection.execute(query if test is None else query.where(subjects.c.test == test)).all()
         return [(row.test, row.device, row.metric) for row in rows]
+
+    def subjects(self, tests: Sequence[str]) -> "list[Identity]":
+        """All that these tests were measured as."""
+        query = select(subjects).where(subjects.c.test.in_(tests)).order_by(subjects.c.id)
+        with self._database.reading() as connection:
+            return [identity_of(row) for row in connection.execute(query).all()]
 
     def tests(self) -> list[str]:
         """The ids of all tests of which there are comparisons."""

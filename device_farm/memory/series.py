@@ -1,16 +1,17 @@
 """A test over commits on one device: a point for each build that was measured, in the order of their first day."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from math import exp, log, log1p, sqrt
 from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
+from ontarget.device_farm.memory.acceptance import Acceptance, same_commit
 from ontarget.device_farm.memory.levels import Sighting, solve
 from ontarget.device_farm.memory.rows import Kind, identity_of
-from ontarget.device_farm.memory.schema import comparisons, runs, subjects
+from ontarget.device_farm.memory.schema import acceptances, comparisons, runs, subjects
 from ontarget.device_farm.times import rfc3339
 from ontarget.harness.metrics.identity import unlike
 from ontarget.harness.outcomes import Answer
@@ -48,7 +49,7 @@ class Point:
     `level` is how long a call takes, in `unit`: "s", "instructions", or "ratio" (to a turn of the reference kernel);
     see `levels` for what it is made of. `effect` (a ratio - 1), its ends and `answer` are against the build that it
     was last compared with. `history` counts the stretches of like conditions from 0; `because` says what changed where
-    a new one begins. `accepted` is the number of the acceptance under which it passed.
+    a new one begins. `accepted` is the number of the acceptance that it is meant by: a new level begins.
     """
 
     commit: str | None
@@ -81,11 +82,23 @@ def read_series(
     query = select(*_SUMMARY).join(runs, runs.c.id == comparisons.c.run).order_by(comparisons.c.at)
     rows = connection.execute(query.where(comparisons.c.subject.in_(identities))).all()
     histories = list(dict.fromkeys(row.subject for row in rows))
+    meant = [
+        Acceptance(**row._mapping)
+        for row in connection.execute(select(acceptances).where(acceptances.c.withdrawn.is_(None))).all()
+    ]
     found: list[Point] = []
     for number, subject in enumerate(histories):
         why = unlike(identities[histories[number - 1]], identities[subject]) if number else None
-        found += points([row for row in rows if row.subject == subject], number, why, in_ratio=in_ratio)
+        ours = [entry for entry in meant if entry.covers(test, metric, device, identities[subject].model)]
+        stretch = points([row for row in rows if row.subject == subject], number, why, in_ratio=in_ratio)
+        found += [replace(point, accepted=point.accepted or _meant(point, ours)) for point in stretch]
     return found
+
+
+def _meant(point: Point, acceptances: Sequence[Acceptance]) -> int | None:
+    """The acceptance of the point's own commit: it may have been made after it was measured."""
+    commit = point.commit
+    return next((entry.id for entry in acceptances if commit is not None and same_commit(entry.commit, commit)), None)
 
 
 def points(
@@ -115,7 +128,7 @@ def points(
         for commit_rows in _by_commit(build_rows)
     ]
     found.sort(key=lambda point: point.at)
-    return [Point(**{**vars(found[0]), "because": because}), *found[1:]] if found else []
+    return [replace(found[0], because=because), *found[1:]] if found else []
 
 
 def _point(rows: Sequence[Any], level: float, unit: str, history: int) -> Point:
