@@ -1,5 +1,6 @@
 """What a run leaves behind for scripts: the records of `ontarget-results.json`."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -28,7 +29,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class CheckRecord:
-    """One check of one test on one device."""
+    """One check of one test on one device.
+
+    `quantiles` are p50, p90 and p99 of one call by side (in seconds, or instructions); `findings` what the same pairs
+    say of other metrics (`check`, `message`, `verdict`); `accuracy` how close each side's result came to the reference.
+    Each is None where nothing of the kind was measured.
+    """
 
     id: str
     device: str | None
@@ -40,6 +46,9 @@ class CheckRecord:
     seconds: float
     message: str
     verdict: Verdict | None = None
+    quantiles: Mapping[str, Mapping[str, float]] | None = None
+    findings: tuple[Mapping[str, Any], ...] | None = None
+    accuracy: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

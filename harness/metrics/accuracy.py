@@ -29,7 +29,9 @@ class Launcher(Protocol):
         """Names the files: equal for builds that are the same."""
         ...
 
-    def launch(self) -> Process: ...
+    def launch(self, *, threads: int = 1) -> Process:
+        """A fresh process, in which a binding finds the number of threads to use."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def check(
     tolerance: Tolerance | None = None,
     repeatable: bool = True,
     deadline: float = 10.0,
+    threads: int = 1,
     recall: Recall | None = None,
 ) -> AccuracyResult:
     """Run `call` in a fresh process of each build and judge the buffer named `result`.
@@ -89,14 +92,14 @@ def check(
     `tolerance` rules; without it floats are judged as sums of `terms` products whose absolute values add up to
     `magnitude`, and integers exactly.
     The candidate runs twice on the same inputs, and other bits are WRONG unless `repeatable` is False. `deadline`
-    (seconds) is for each run. `recall` remembers how close builds came, so that a baseline that was judged before is
-    not run again.
+    (seconds) is for each run, `threads` what a binding is to use. `recall` remembers how close builds came, so that a
+    baseline that was judged before is not run again.
 
     Raises what ends the candidate's process (Crashed, TimedOut, UnexpectedReturn ...), NotOffered, UserError for a
     result that does not fit, and InfraError; a baseline that crashes or lacks the function is noted, not raised.
     """
     reference = np.asarray(expected, dtype=np.float64)
-    with _ready(call, candidate, result) as (process, bound):
+    with _ready(call, candidate, result, threads) as (process, bound):
         process.run(bound, deadline=deadline)
         first = process.read(bound.buffers[result])
         again = _again(process, bound, result, first, deadline)
@@ -110,7 +113,7 @@ def check(
     recall = recall and recall.about(result, rule.describe(), reference)
     if recall is not None and again is None:
         recall.put(candidate, ours)
-    theirs, note = _baseline(call, candidate, baseline, result, reference, rule, ours, deadline, recall)
+    theirs, note = _baseline(call, candidate, baseline, result, reference, rule, ours, deadline, threads, recall)
     outcome, message = Outcome.PASS, f"within {rule.describe()}"
     if not ours.within:
         outcome, message = Outcome.WRONG, why_off(ours, rule)
@@ -122,9 +125,9 @@ def check(
 
 
 @contextmanager
-def _ready(call: Call, build: Launcher, result: str) -> Iterator[tuple[Process, Bound]]:
+def _ready(call: Call, build: Launcher, result: str, threads: int) -> Iterator[tuple[Process, Bound]]:
     """A fresh process with the call in it, which frees what it made at the end."""
-    with closing(build.launch()) as process:
+    with closing(build.launch(threads=threads)) as process:
         bound = call(process)
         if result not in bound.buffers:
             raise UserError(
@@ -156,6 +159,7 @@ def _baseline(
     rule: Tolerance,
     ours: Closeness,
     deadline: float,
+    threads: int,
     recall: Recall | None,
 ) -> tuple[Closeness | None, str]:
     """The baseline's closeness, and what is to be said about it."""
@@ -166,7 +170,7 @@ def _baseline(
     if recall is not None and (known := recall.get(baseline)) is not None:
         return known, "" if known.within else f"the baseline is wrong too: {why_off(known, rule)}"
     try:
-        with _ready(call, baseline, result) as (process, bound):
+        with _ready(call, baseline, result, threads) as (process, bound):
             process.run(bound, deadline=deadline)
             if process.digest(bound.buffers[result]) == ours.digest:
                 return ours, "" if ours.within else "the baseline's result is the same"

@@ -39,11 +39,6 @@ class Finding:
     message: str
     differences: tuple[float, ...] = ()
 
-    @property
-    def matters(self) -> bool:
-        """Whether it is told as a check of its own: regressed, or suspected and not cleared up."""
-        return self.verdict.answer is Answer.REGRESSED or self.verdict.confirmed is False
-
 
 @dataclass(frozen=True)
 class Comparison:
@@ -73,6 +68,18 @@ class Comparison:
     quantiles: Mapping[Side, Quantiles] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     level: Level | None = None
+
+    @property
+    def told_findings(self) -> tuple[Finding, ...]:
+        """The findings that are checks of their own: regressed, or suspected and not cleared up, while the median
+        stands."""
+        if self.verdict.answer is Answer.REGRESSED:
+            return ()
+        return tuple(
+            found
+            for found in self.findings
+            if found.verdict.answer is Answer.REGRESSED or found.verdict.confirmed is False
+        )
 
     @property
     def sound_pairs(self) -> tuple[LaunchPair, ...]:

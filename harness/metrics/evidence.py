@@ -72,9 +72,9 @@ def gather(
     """Answer the `main` question, and the `others` as far as its pairs do; a suspect is confirmed on fresh pairs.
 
     Each first answer gets `seconds` by `clock`, each confirmation as many again. Another question goes on beyond the
-    main one only while it is a suspect, or its evidence is in sight. After a pair that broke its conditions the device
-    gets a `pause` (seconds, twice as long each time) before the next; where most pairs break them, the answer is
-    invalid. `told` hears of the evidence after each pair.
+    main one only while it is a suspect, or its evidence is in sight, and not where the main one regressed. After a pair
+    that broke its conditions the device gets a `pause` (seconds, twice as long each time) before the next; where most
+    pairs break them, the answer is invalid. `told` hears of the evidence after each pair.
     """
     end, wait = clock() + seconds, _SHORTEST_PAUSE
     evidence = Evidence(Inquiry(main, seconds, end), tuple(Inquiry(other, seconds, end) for other in others))
@@ -103,8 +103,8 @@ def _next_inquiry(evidence: Evidence, now: float) -> Inquiry | None:
     count = len(evidence.sound)
     if evidence.main.may_go_on(count, now):
         return evidence.main
-    if evidence.chosen is None:
-        return None
+    if evidence.chosen is None or evidence.main.answer is Answer.REGRESSED:
+        return None  # a slower build may well spread more: there is nothing more to find
     for inquiry in evidence.others:
         if inquiry.answer is None:
             inquiry.look(evidence.sound, evidence.statistic, now)

@@ -49,5 +49,7 @@ class StoredBuild:
     def digest(self) -> str:
         return " ".join((self.library, *self.dependencies))
 
-    def launch(self) -> Process:
-        return self.session.spawn(self.library, dependencies=self.dependencies, label=self.label)
+    def launch(self, *, threads: int = 1) -> Process:
+        process = self.session.spawn(self.library, dependencies=self.dependencies, label=self.label)
+        process.threads = threads
+        return process
