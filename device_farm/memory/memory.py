@@ -3,19 +3,19 @@
 import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import insert, literal_column, select, update
 
 from ontarget.device_farm.database import Database, open_database
-from ontarget.device_farm.errors import CorruptSamples, NoSuchAcceptance
+from ontarget.device_farm.errors import NoSuchAcceptance
 from ontarget.device_farm.memory.acceptance import Acceptance
 from ontarget.device_farm.memory.rows import (
     Kind,
     comparison_values,
     identity_of,
     insert_new,
+    naming,
     pack_differences,
     subject_id,
 )
@@ -23,12 +23,15 @@ from ontarget.device_farm.memory.schema import acceptances, audit, comparisons, 
 from ontarget.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
+    from pathlib import Path
 
     from sqlalchemy import Connection
 
     from ontarget.device_farm.memory.codec import Measured
+    from ontarget.device_farm.memory.export import Rows, Wanted
     from ontarget.device_farm.memory.learning import Learned
+    from ontarget.device_farm.memory.pruning import Policy, Pruned
     from ontarget.device_farm.memory.series import Point
     from ontarget.harness.metrics.comparison import Comparison
     from ontarget.harness.metrics.identity import Identity
@@ -252,6 +255,25 @@ class Memory:
             found = [Acceptance(**row._mapping) for row in connection.execute(query).all()]
         return [acceptance for acceptance in found if over or acceptance.in_force(now)]
 
+    # The size of it all
+
+    def prune(self, policy: "Policy", *, author: str, only_look: bool = False) -> "Pruned":
+        """Let the samples go that nothing rests on, and note it in the audit log; see `pruning`."""
+        from ontarget.device_farm.memory.pruning import prune
+
+        now = self.now()
+        done = prune(self._database, policy, now, only_look=only_look)
+        if done.comparisons and not only_look:
+            with self._database.writing() as connection:
+                self._note(connection, now, author, "prune", {**vars(policy), **vars(done)})
+        return done
+
+    def export(self, path: "Path", rows: "Rows", wanted: "Wanted", skipped: "Callable[[str], None]") -> int:
+        """Write what is remembered to a file for other tools; see `export.export`."""
+        from ontarget.device_farm.memory.export import export
+
+        return export(self._database, path, rows, wanted, skipped)
+
     def audit(self) -> list[dict[str, Any]]:
         """What was decided by whom, the oldest first."""
         with self._database.reading() as connection:
@@ -277,15 +299,3 @@ class Memory:
 
     def _now(self, connection: "Connection") -> float:
         return float(connection.execute(select(self._database.now)).scalar_one())
-
-
-@contextmanager
-def naming(number: int, run: str, test: str, device: str) -> "Iterator[None]":
-    """Say of which comparison the samples are that make no sense."""
-    try:
-        yield
-    except CorruptSamples as error:
-        raise CorruptSamples(
-            f"comparison {number} (run {run}, {test}): {error}. Its summary is whole; what else is stored can be used",
-            device=device,
-        ) from error

@@ -1,7 +1,8 @@
 """From what was measured to the rows that keep it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from enum import StrEnum
 from hashlib import sha256
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from ontarget.device_farm.errors import CorruptSamples
 from ontarget.device_farm.memory.schema import subjects
 from ontarget.harness.metrics.comparison import Comparison
 from ontarget.harness.metrics.identity import Identity
@@ -113,3 +115,15 @@ def pack_differences(differences: FloatArray) -> bytes:
 def unpack_differences(packed: bytes) -> FloatArray:
     """Raises ValueError for bytes that are no whole number of floats."""
     return np.frombuffer(packed, "<f8").astype(np.float64)
+
+
+@contextmanager
+def naming(number: int, run: str, test: str, device: str) -> Iterator[None]:
+    """Say of which comparison the samples are that make no sense."""
+    try:
+        yield
+    except CorruptSamples as error:
+        raise CorruptSamples(
+            f"comparison {number} (run {run}, {test}): {error}. Its summary is whole; what else is stored can be used",
+            device=device,
+        ) from error
