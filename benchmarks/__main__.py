@@ -1,10 +1,10 @@
-"""Runs every measurement, or those named: `python -m benchmarks [--quick] [calls|deploy|startup ...]`."""
+"""Runs every measurement, or those named: `python -m benchmarks [--quick] [calls|deploy|leases ...]`."""
 
 import argparse
 import importlib
 import sys
 
-NAMES = ("calls", "deploy", "startup")
+NAMES = ("calls", "deploy", "farm_scale", "leases", "startup")
 
 
 def main() -> int:

