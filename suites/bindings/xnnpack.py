@@ -1,6 +1,6 @@
 """Debian's libxnnpack0 (0.0~git20220216), by its documented header xnnpack.h: create, set up, run, delete.
 
-Operators run without a thread pool, on the calling thread.
+Operators run on the calling thread, or on a pool of as many threads as the process may use.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +24,12 @@ PROTOTYPES = resources.files(__package__).joinpath("xnnpack.h").read_text("utf-8
 _EXTRA_BYTES = 16
 _SUCCESS = 0
 _NO_FLAGS = 0
-_NO_THREADS = None
+
+# By pthreadpool.h; the library is linked to it.
+_POOL = """
+typedef struct pthreadpool *pthreadpool_t;
+pthreadpool_t pthreadpool_create(size_t threads_count);
+"""
 _UNSUPPORTED_HARDWARE = 5
 _LIMITS = {"qs8": (-128, 127), "qu8": (0, 255)}
 _FLOATS = ("f32", "f16")
@@ -58,11 +63,28 @@ def prepare(library: Process, case: Case) -> Bound:
     output = library.buffer(case.output_shape, case.output_dtype, name="output", padding=_EXTRA_BYTES)
     create = operator.create(library, case)
     _create(library, case, function, (*create, _NO_FLAGS, handle))
-    setup = (*operator.setup(library, case), *inputs.values(), output, _NO_THREADS)
+    pool = thread_pool(library)
+    setup = (*operator.setup(library, case), *inputs.values(), output, pool)
     library.send(PROTOTYPES, f"xnn_setup_{function}", handle.value, *setup, returns=_SUCCESS)
-    run = library.bind(PROTOTYPES, "xnn_run_operator", handle.value, _NO_THREADS, returns=_SUCCESS)
+    run = library.bind(PROTOTYPES, "xnn_run_operator", handle.value, pool, returns=_SUCCESS)
     delete = library.bind(PROTOTYPES, "xnn_delete_operator", handle.value, returns=_SUCCESS)
     return run.naming(**inputs, output=output).undone_by(delete)
+
+
+def thread_pool(library: Process) -> int | None:
+    """A pool of as many threads as the process may use, the caller's own among them; NULL, no pool, for one."""
+    if library.threads == 1:
+        return None
+    pool = library.call(_POOL, "pthreadpool_create", library.threads)
+    if not isinstance(pool, int) or pool == 0:
+        raise UnexpectedReturn(
+            f"pthreadpool_create({library.threads}) made no pool",
+            expected=library.threads,
+            returned=0,
+            device=library.device,
+            function="pthreadpool_create",
+        )
+    return pool
 
 
 def _create(library: Process, case: Case, function: str, arguments: tuple[Any, ...]) -> None:

@@ -66,6 +66,22 @@ def test_the_library_is_right(library: StoredBuild, layer: Layer, dtype: str) ->
     assert judged.outcome is Outcome.PASS, judged.message
 
 
+@pytest.mark.parametrize("dtype", ["f32", "qs8"])
+def test_it_is_right_on_several_threads(library: StoredBuild, dtype: str) -> None:
+    case = make_case(layer_of("conv2d"), dtype)
+    expected = reference(case)
+    run = prepared(BINDING, case)
+    judged = check(run, library, library, expected=expected.values, tolerance=expected.tolerance, threads=3)
+    assert judged.outcome is Outcome.PASS, judged.message
+
+
+def test_the_pool_has_the_threads_that_the_process_may_use(library: StoredBuild) -> None:
+    process = library.launch(threads=3)
+    count = "typedef struct pthreadpool *pthreadpool_t; size_t pthreadpool_get_threads_count(pthreadpool_t pool);"
+    assert process.call(count, "pthreadpool_get_threads_count", xnnpack.thread_pool(process)) == 3
+    assert xnnpack.thread_pool(library.launch()) is None
+
+
 def test_another_references_result_is_wrong(library: StoredBuild) -> None:
     case = make_case(layer_of("sigmoid"), "qs8")
     expected = reference(case)
