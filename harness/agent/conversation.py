@@ -23,6 +23,7 @@ _READ_SIZE = 1 << 16
 _WRITE_SIZE = 1 << 16
 _MOST_PENDING = 512
 _LAST_WORDS = 2.0  # seconds
+_CLEANING = 5.0  # seconds
 
 
 class Answer(NamedTuple):
@@ -119,7 +120,8 @@ class Conversation:
     def close(self) -> None:
         if self._broken is None:
             self._broken = AgentError("the session was closed before", device=self.device)
-        self._channel.close()
+        # The agent ends and removes what code under test has left; if it is cut short, the next one does.
+        self._channel.close(grace=_CLEANING)
 
     def _patience(self, request: int | None) -> float:
         """Seconds until the answer must be here: whatever is before it may use up its own deadline."""

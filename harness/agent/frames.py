@@ -13,8 +13,8 @@ together are the answer. Other statuses than OK carry a text for people, except 
 
 Payloads, request -> answer; `str` is u16 length and UTF-8, `list` is u16 count and items, `rest` is the rest of it:
 
-    HELLO        u16 version, str store, u64 token -> u16 version, u16 bits, u16 ELF machine, u32 uid, u32 page size,
-                 u32 cores, u32 clock resolution in ns, u32 pid. It has to be the first frame.
+    HELLO        u16 version, str store, u64 token, str owner -> u16 version, u16 bits, u16 ELF machine, u32 uid,
+                 u32 page size, u32 cores, u32 clock resolution in ns, u32 pid. It has to be the first frame.
     STAT         str digest, str name -> u64 size; ABSENT
     STORE_BEGIN  str digest, str name, u8 executable, u64 size ->
     STORE_DATA   rest ->                    FULL; SKIPPED after a failure
@@ -61,7 +61,7 @@ from typing import NamedTuple
 
 from ontarget.harness.errors import ProtocolError
 
-VERSION = 1
+VERSION = 2
 MAX_PAYLOAD = (1 << 20) + (1 << 16)
 ANSWER = 0x8000
 

@@ -27,10 +27,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Fence:
-    """Who may use the device: the farm's store, and the number of the lease, which only grows."""
+    """Who may use the device: the farm's store, the number of the lease, which only grows, and whose lease it is."""
 
     store: str
     token: int
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,12 @@ class AgentSession:
             found = transport.run(["cat", f"{probed.root}/fence"]).stdout.decode("utf-8", "replace").split("\n")
             if len(found) < 2 or (found[0], found[1]) == (fence.store, str(fence.token)):
                 return None
-            message = f"the device was taken with token {found[1]} of store {found[0]} (ours: {fence}); reserve anew"
-            return Fenced(message, device=device)
+            holder = found[2] if len(found) > 2 and found[2] else "nobody named"
+            return Fenced(
+                f"the device was taken with token {found[1]} of store {found[0]}, by {holder}; ours was {fence.token} "
+                f"of {fence.store}; reserve the device again",
+                device=device,
+            )
 
         conversation = Conversation(transport.open([path, "serve", probed.root]), device, why_ended)
         try:
@@ -290,8 +295,14 @@ class AgentSession:
         raise AgentError("65535 processes are open; close those that are done", device=self.device)
 
 
+def _line(owner: str) -> str:
+    """An owner's name as the agent keeps it, in one line."""
+    return " ".join(owner.split()).encode()[:200].decode("utf-8", "ignore")
+
+
 def _greet(conversation: Conversation, fence: Fence, abi: Abi, digest: str) -> AgentHello:
     request = struct.pack("<H", VERSION) + text(fence.store) + struct.pack("<Q", fence.token)
+    request += text(_line(fence.owner))
     answer = conversation.wait(conversation.send(Op.HELLO, request, what="entering the device"))
     error = answer.error()
     if error is not None:

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import IO, Final
 
 from ontarget.harness.errors import ConnectionLost, DeadlineExceeded, DeployFailed, DeviceFull
-from ontarget.harness.transports.protocols import ByteChannel, Completed
+from ontarget.harness.transports.protocols import GRACE_SECONDS, ByteChannel, Completed
 from ontarget.harness.transports.text import FULL_DISK, UNREAD_MOST, Tail, shown
 
 _CHUNK: Final = 1 << 20
-_GRACE_MS: Final = 300
 _CANNOT_RUN: Final = 126
 _NOT_FOUND: Final = 127
 
@@ -138,7 +137,7 @@ class _NeverStarted:
     def errors(self) -> str:
         return self._message
 
-    def close(self) -> None:
+    def close(self, *, grace: float = GRACE_SECONDS) -> None:
         pass
 
 
@@ -197,7 +196,7 @@ class _LocalChannel:
             self._drain_stderr()
         return self._tail.text()
 
-    def close(self) -> None:
+    def close(self, *, grace: float = GRACE_SECONDS) -> None:
         if self._closed:
             return
         self._drain_stderr()
@@ -206,10 +205,10 @@ class _LocalChannel:
         if process.stdin is not None:
             with suppress(OSError):
                 process.stdin.close()
-        self._let_it_end()
+        self._let_it_end(grace)
         _end(process)
 
-    def _let_it_end(self) -> None:
+    def _let_it_end(self, grace: float) -> None:
         """Wait a moment for the process to end by itself at the end of its input, without reaping it."""
         try:
             ended = os.pidfd_open(self._process.pid)
@@ -218,7 +217,7 @@ class _LocalChannel:
         try:
             waiting = select.poll()
             waiting.register(ended, select.POLLIN)
-            waiting.poll(_GRACE_MS)
+            waiting.poll(grace * 1000)
         finally:
             os.close(ended)
 

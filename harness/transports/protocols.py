@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,10 @@ class CommandRunner(Protocol):
         ...
 
 
+GRACE_SECONDS: Final = 0.3
+"""How long a process that stays may take to end by itself, once its stdin is at its end."""
+
+
 @runtime_checkable
 class ByteChannel(Protocol):
     """A process that stays: its stdin, stdout and stderr."""
@@ -47,8 +51,8 @@ class ByteChannel(Protocol):
         """What the process has written to its stderr so far (the last 64 KiB)."""
         ...
 
-    def close(self) -> None:
-        """End the process and free the channel. Never raises; may be called twice."""
+    def close(self, *, grace: float = GRACE_SECONDS) -> None:
+        """End the process, by force after `grace` seconds, and free the channel. Never raises; may be called twice."""
         ...
 
 

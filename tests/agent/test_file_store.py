@@ -102,7 +102,7 @@ def upload(content: bytes, name: str) -> bytes:
     """All bytes of an agent's input that stores a file."""
     digest = hashlib.sha256(content).hexdigest()
     frames = [
-        encode(1, Op.HELLO, struct.pack("<H", VERSION) + text("killed") + struct.pack("<Q", 1)),
+        encode(1, Op.HELLO, struct.pack("<H", VERSION) + text("killed") + struct.pack("<Q", 1) + text("")),
         encode(2, Op.STORE_BEGIN, text(digest) + text(name) + struct.pack("<BQ", 1, len(content))),
         *(encode(3, Op.STORE_DATA, content[at : at + 1000]) for at in range(0, len(content), 1000)),
         encode(4, Op.STORE_END),

@@ -154,7 +154,7 @@ def test_environment_cores_user_and_memory(session: AgentSession, culprit: Path)
     assert process.call(PROTOTYPES, "variable", name)
     assert process.memory() > 100_000
     if os.geteuid() == 0:
-        assert process.call(PROTOTYPES, "user") == 65534
+        assert int(process.call(PROTOTYPES, "user") or 0) >= 1879048192
     (worker,) = children(session)
     assert worker.cpu_affinity() == [0]
 

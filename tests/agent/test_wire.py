@@ -30,7 +30,7 @@ from ontarget.harness.transports.protocols import ByteChannel
 from support.agents import NATIVE
 
 HEADER = struct.Struct("<IIHHI")
-HELLO = encode(1, Op.HELLO, struct.pack("<H", VERSION) + text("fuzz") + struct.pack("<Q", 1))
+HELLO = encode(1, Op.HELLO, struct.pack("<H", VERSION) + text("fuzz") + struct.pack("<Q", 1) + text(""))
 
 frames = st.builds(
     Frame,

@@ -1,6 +1,7 @@
 """Real agents on this machine: for its own ABI, and for others under Debian's user-mode QEMU."""
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,23 @@ class EmulatedTransport(LocalTransport):
     def open(self, argv: Sequence[str]) -> ByteChannel:
         program, *words = argv
         return super().open([*self._emulator, program, *words, "--", *self._emulator, program])
+
+
+class AsUser(LocalTransport):
+    """This machine, its agent run as a user who has no other: as over adb. `root` is the agent's deploy root."""
+
+    def __init__(self, name: str, user: int, root: Path) -> None:
+        super().__init__(name)
+        self._user = user
+        self._root = root
+
+    def open(self, argv: Sequence[str]) -> ByteChannel:
+        return super().open(["setpriv", f"--reuid={self._user}", f"--regid={self._user}", "--clear-groups", *argv])
+
+    def put(self, local: Path, remote: str, *, executable: bool = False, deadline: float = 120.0) -> None:
+        super().put(local, remote, executable=executable, deadline=deadline)
+        for path in (self._root, *self._root.rglob("*")):
+            os.chown(path, self._user, self._user)
 
 
 def transport_for(abi: Abi, cache: Path) -> Transport:

@@ -90,7 +90,7 @@ void busy(uint64_t microseconds) {
     struct timespec start, now;
     clock_gettime(CLOCK_MONOTONIC, &start);
     do clock_gettime(CLOCK_MONOTONIC, &now);
-    while ((now.tv_sec - start.tv_sec) * 1000000ull + (now.tv_nsec - start.tv_nsec) / 1000 < microseconds);
+    while ((now.tv_sec - start.tv_sec) * 1000000000ll + now.tv_nsec - start.tv_nsec < (int64_t)microseconds * 1000);
 }
 int number(void) { return getpid(); }
 /* At each call of `note`, how many threads the other process has, and how many of them are stopped. */

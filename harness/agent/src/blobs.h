@@ -8,9 +8,12 @@
 enum status blob_begin(const char *root, struct cursor *request, struct bytes *answer);
 enum status blob_data(struct cursor *request, struct bytes *answer);
 enum status blob_free(struct cursor *request);
-int blob_fd(uint32_t blob); /* -1 if there is no such blob */
+/* For a worker, and from then on nobody can change the blob; -1 if there is none. */
+int blob_fd(uint32_t blob);
 
 /* A descriptor of unnamed memory; where the kernel has none, of a file in `root` without a name. -1 with errno. */
 int unnamed_memory(const char *root);
+/* Let nobody change its size, which would end whoever has it mapped. */
+bool keep_size(int memory);
 
 #endif

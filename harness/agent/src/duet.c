@@ -31,7 +31,7 @@ static void leave(struct worker *worker) {
     worker->answered = NULL;
     worker->stopped = false;
     if (worker->pid != 0)
-        kill(-worker->pid, SIGCONT);
+        worker_signal(worker, SIGCONT);
 }
 
 static void finish(enum status status, const void *payload, size_t size) {
@@ -63,7 +63,7 @@ static void begin_step(void) {
     uint32_t words[4] = {side->call, warming ? duet.warmup : duet.discard, warming ? 0 : duet.samples, duet.calls};
     struct header header = {sizeof words, duet.header.request, OP_TIME, side->worker->id, 0};
     side->worker->stopped = false;
-    kill(-side->worker->pid, SIGCONT);
+    worker_signal(side->worker, SIGCONT);
     worker_begin(side->worker, request_new(&header, words));
 }
 
@@ -78,7 +78,7 @@ static void on_answer(struct worker *worker, const struct header *header, const 
     }
     bytes_add(&active()->samples, payload, header->length);
     if (header->word == STATUS_OK)
-        kill(-worker->pid, SIGSTOP); /* duet_stopped goes on */
+        worker_signal(worker, SIGSTOP); /* duet_stopped goes on */
 }
 
 void duet_stopped(struct worker *worker) {
@@ -141,5 +141,5 @@ void duet_begin(struct header header, struct cursor *request) {
     duet.deadline = header.word == 0 ? 0 : now_ns() + header.word * 1000000ull;
     for (int i = 0; i < 2; i++)
         sides[i].worker->answered = on_answer;
-    kill(-idle()->worker->pid, SIGSTOP);
+    worker_signal(idle()->worker, SIGSTOP);
 }

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-enum { PROTOCOL_VERSION = 1, MAX_PAYLOAD = (1 << 20) + (1 << 16), CHUNK = 1 << 18, ANSWER = 0x8000 };
+enum { PROTOCOL_VERSION = 2, MAX_PAYLOAD = (1 << 20) + (1 << 16), CHUNK = 1 << 18, ANSWER = 0x8000 };
 
 struct header {
     uint32_t length;  /* of the payload that follows */

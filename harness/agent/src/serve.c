@@ -5,6 +5,7 @@
 #include "duet.h"
 #include "fence.h"
 #include "store.h"
+#include "users.h"
 #include "workers.h"
 
 #include <elf.h>
@@ -64,15 +65,17 @@ static enum status hello(struct cursor *request, struct bytes *reply) {
     uint16_t version = take_u16(request);
     char *store = take_string(request), why[1024];
     uint64_t token = take_u64(request);
+    char *owner = take_string(request);
     enum status status = cursor_done(request) && !entered ? STATUS_OK : STATUS_PROTOCOL;
     if (status == STATUS_OK && version != PROTOCOL_VERSION) {
         snprintf(why, sizeof why, "the host speaks version %u of the protocol, the agent %d", version, PROTOCOL_VERSION);
         bytes_add(reply, why, strlen(why));
         status = STATUS_FAILED;
     }
-    if (status == STATUS_OK && (status = fence_enter(deploy_root, store, token, why, sizeof why)) != STATUS_OK)
+    if (status == STATUS_OK && (status = fence_enter(deploy_root, store, token, owner, why, sizeof why)) != STATUS_OK)
         bytes_add(reply, why, strlen(why));
     free(store);
+    free(owner);
     if (status != STATUS_OK)
         return status;
     entered = true;
@@ -299,6 +302,7 @@ int serve(const char *root, char *const *self) {
     int trouble = loop();
     workers_kill_all();
     last_words();
+    users_leave();
     store_abandon();
     fence_leave();
     return trouble;

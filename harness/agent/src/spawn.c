@@ -3,6 +3,7 @@
 #include "workers.h"
 
 #include "blobs.h"
+#include "users.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,13 +19,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { NOBODY = 65534, MOST_CORES = 1024, MOST_WORDS = 32 };
+enum { NOBODY = 65534, MOST_CORES = 1024, MOST_WORDS = 32, MOST_PROCESSES = 1024 };
 
 #ifndef PR_SET_NO_NEW_PRIVS
 #define PR_SET_NO_NEW_PRIVS 38
 #endif
 
 struct wish {
+    uid_t user; /* 0: whoever the agent is */
     uint64_t memory_limit;
     size_t core_count, variable_count;
     cpu_set_t cores;
@@ -76,8 +78,9 @@ static void close_others(void) {
 
 static void become_worker(const struct wish *wish, int socket, int page, int output, pid_t parent) {
     int nothing = open("/dev/null", O_RDONLY);
+    /* Whoever runs as another user could let go of the lock, and is found by that user. */
     int high[4] = {fcntl(socket, F_DUPFD, 16), fcntl(page, F_DUPFD, 16), fcntl(output, F_DUPFD, 16),
-                   fcntl(fence_lock(), F_DUPFD, 16)};
+                   wish->user == 0 ? fcntl(fence_lock(), F_DUPFD, 16) : nothing};
     place(nothing, 0);
     place(high[2], 1);
     place(high[2], 2);
@@ -86,7 +89,7 @@ static void become_worker(const struct wish *wish, int socket, int page, int out
     place(high[3], WORKER_LOCK);
     close_others();
 
-    setpgid(0, 0);
+    setsid(); /* of a session of its own: into another's process group there is no way */
     for (int number = 1; number < NSIG; number++)
         if (number != SIGKILL && number != SIGSTOP)
             signal(number, SIG_DFL);
@@ -106,9 +109,16 @@ static void become_worker(const struct wish *wish, int socket, int page, int out
         fail("can't pin to the cores asked for");
     for (size_t i = 0; i < wish->variable_count; i++)
         putenv(wish->variables[i]);
-    if (getuid() == 0 &&
-        (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 || setresuid(NOBODY, NOBODY, NOBODY) != 0))
-        fail("can't become an unprivileged user");
+    gid_t group = (gid_t)wish->user;
+    if (wish->user != 0) {
+        /* A queue of messages has no place that could be looked into. As to processes, the user is this one's alone. */
+        setrlimit(RLIMIT_MSGQUEUE, &(struct rlimit){0, 0});
+        if (users_there())
+            setrlimit(RLIMIT_NPROC, &(struct rlimit){MOST_PROCESSES, MOST_PROCESSES});
+        if (setgroups(0, NULL) != 0 || setresgid(group, group, group) != 0 ||
+            setresuid(wish->user, wish->user, wish->user) != 0)
+            fail("can't become an unprivileged user");
+    }
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* after the change of user, which clears it */
     if (getppid() != parent)
@@ -139,10 +149,12 @@ enum status worker_spawn(uint16_t id, struct cursor *request, struct bytes *answ
         free_wish(&wish);
         return STATUS_PROTOCOL;
     }
+    if (getuid() == 0 && (wish.user = user_take()) == 0)
+        wish.user = NOBODY; /* a container that has no other */
     int sockets[2] = {-1, -1}, pipes[2] = {-1, -1}, memory = unnamed_memory(deploy_root);
     struct crash_page *page = MAP_FAILED;
     pid_t pid = -1, parent = getpid();
-    if (memory >= 0 && ftruncate(memory, sizeof *page) == 0)
+    if (memory >= 0 && ftruncate(memory, sizeof *page) == 0 && keep_size(memory))
         page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
     if (page != MAP_FAILED && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == 0 &&
         pipe2(pipes, O_CLOEXEC) == 0)
@@ -160,14 +172,14 @@ enum status worker_spawn(uint16_t id, struct cursor *request, struct bytes *answ
     if (pid < 0) {
         if (page != MAP_FAILED)
             munmap(page, sizeof *page);
+        user_end(wish.user);
         return status;
     }
-    setpgid(pid, pid); /* both sides do it, so that the group is there for whoever needs it first */
     set_nonblocking(sockets[0]);
     set_nonblocking(pipes[0]);
     struct worker *worker = need(calloc(1, sizeof *worker));
-    *worker = (struct worker){.next = workers, .id = id, .pid = pid, .socket = sockets[0], .output = pipes[0],
-                              .page = page, .passing = -1, .oom_kills = oom_kills()};
+    *worker = (struct worker){.next = workers, .id = id, .pid = pid, .user = wish.user, .socket = sockets[0],
+                              .output = pipes[0], .page = page, .passing = -1, .oom_kills = oom_kills()};
     worker->last = &worker->first;
     workers = worker;
     return STATUS_OK;

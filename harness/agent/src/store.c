@@ -56,6 +56,12 @@ void store_abandon(void) {
     upload.fd = -1;
 }
 
+/* Whatever somebody else put there is not what we stored. */
+static bool is_ours(const char *path) {
+    struct stat found;
+    return lstat(path, &found) == 0 && found.st_uid == geteuid();
+}
+
 enum status store_stat(const char *root, struct cursor *request, struct bytes *answer) {
     char *digest = take_string(request), *name = take_string(request);
     enum status status = STATUS_PROTOCOL;
@@ -63,7 +69,7 @@ enum status store_stat(const char *root, struct cursor *request, struct bytes *a
         char *folder = joined(root, digest), *path = joined(folder, name);
         struct stat found;
         status = STATUS_ABSENT;
-        if (stat(path, &found) == 0 && S_ISREG(found.st_mode)) {
+        if (is_ours(folder) && is_ours(path) && lstat(path, &found) == 0 && S_ISREG(found.st_mode)) {
             utimensat(AT_FDCWD, folder, NULL, 0); /* its last use, for store_sweep */
             bytes_u64(answer, (uint64_t)found.st_size);
             status = STATUS_OK;
@@ -194,6 +200,27 @@ void store_clean(const char *root) {
     }
     if (entries != NULL)
         closedir(entries);
+    free(folder);
+}
+
+/* Temporary names begin with a dot: see the transports' `put`. */
+void store_clean_programs(const char *root) {
+    char *folder = joined(root, "agent");
+    DIR *versions = opendir(folder);
+    for (struct dirent *version; versions != NULL && (version = readdir(versions)) != NULL;) {
+        if (!digest_name(version->d_name))
+            continue;
+        char *inner = joined(folder, version->d_name);
+        DIR *files = opendir(inner);
+        for (struct dirent *file; files != NULL && (file = readdir(files)) != NULL;)
+            if (file->d_name[0] == '.' && plain_name(file->d_name))
+                unlinkat(dirfd(files), file->d_name, 0);
+        if (files != NULL)
+            closedir(files);
+        free(inner);
+    }
+    if (versions != NULL)
+        closedir(versions);
     free(folder);
 }
 

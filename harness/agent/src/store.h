@@ -14,6 +14,7 @@ enum status store_sweep(const char *root, struct cursor *request, struct bytes *
 enum status read_file(struct cursor *request, struct bytes *answer);
 
 void store_clean(const char *root); /* remove what agents that are gone left in tmp */
+void store_clean_programs(const char *root); /* remove what cut-off uploads of the agent itself left */
 void store_wipe(const char *root);  /* remove all files stored */
 void store_abandon(void);           /* the upload that is open, if any */
 

@@ -2,6 +2,7 @@
 
 #include "blobs.h"
 #include "duet.h"
+#include "users.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +33,12 @@ struct worker *worker_find(uint16_t id) {
 
 bool worker_idle(const struct worker *worker) {
     return worker->pid != 0 && !worker->skipping && worker->current == NULL && worker->first == NULL;
+}
+
+/* It may have left its group, and the group may have others in it. */
+void worker_signal(const struct worker *worker, int number) {
+    if (kill(-worker->pid, number) != 0 || number == SIGKILL)
+        kill(worker->pid, number);
 }
 
 static struct request *shift(struct worker *worker) {
@@ -160,7 +167,7 @@ bool worker_socket_ready(struct worker *worker) {
         close(worker->socket);
         worker->socket = -1;
         if (worker->pid != 0) /* it can't hear us any more */
-            kill(-worker->pid, SIGKILL);
+            worker_signal(worker, SIGKILL);
         return false;
     }
     return filled > 0;
@@ -180,7 +187,7 @@ void worker_output_ready(struct worker *worker) {
 void worker_time_out(struct worker *worker) {
     worker->timed_out = true;
     worker->deadline = 0;
-    kill(-worker->pid, SIGKILL);
+    worker_signal(worker, SIGKILL);
 }
 
 static void forget(struct worker *worker) {
@@ -207,7 +214,7 @@ void worker_end(struct worker *worker, struct header end) {
     worker->ending = true;
     worker->end = end;
     if (worker->pid != 0) {
-        kill(-worker->pid, SIGKILL);
+        worker_signal(worker, SIGKILL);
         return;
     }
     answer(end, STATUS_OK, NULL, 0);
@@ -217,6 +224,7 @@ void worker_end(struct worker *worker, struct header end) {
 static void handle_death(struct worker *worker, int wait_status) {
     kill(-worker->pid, SIGKILL); /* what else it started */
     kill_orphans();
+    user_end(worker->user);
     /* What it still said may be whole answers, and its last words. */
     worker->dying = true;
     while (worker_socket_ready(worker))
@@ -273,7 +281,7 @@ void workers_reap(void) {
 void workers_kill_all(void) {
     for (struct worker *worker = workers; worker != NULL; worker = worker->next)
         if (worker->pid != 0)
-            kill(-worker->pid, SIGKILL);
+            worker_signal(worker, SIGKILL);
     uint64_t patience = now_ns() + 5000000000u;
     for (pid_t pid; ((pid = waitpid(-1, NULL, WNOHANG)) >= 0 || errno == EINTR) && now_ns() < patience;) {
         if (pid > 0)

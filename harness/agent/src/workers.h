@@ -19,7 +19,8 @@ struct request {
 struct worker {
     struct worker *next;
     uint16_t id;
-    pid_t pid; /* also its process group; 0 once it is reaped */
+    pid_t pid; /* also its session and process group; 0 once it is reaped */
+    uid_t user; /* as whom it runs; 0: as the agent does */
     int socket, output;
     struct crash_page *page;
     struct inbox inbox;
@@ -56,6 +57,7 @@ void worker_resume(struct worker *worker);
 void worker_end(struct worker *worker, struct header end);
 void worker_begin(struct worker *worker, struct request *request); /* send it now */
 bool worker_idle(const struct worker *worker);                     /* alive, and nothing in flight or queued */
+void worker_signal(const struct worker *worker, int number); /* to it and its group */
 void worker_time_out(struct worker *worker);
 bool worker_socket_ready(struct worker *worker); /* whether something came */
 void worker_output_ready(struct worker *worker);

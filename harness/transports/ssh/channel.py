@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 
 from ontarget.harness.errors import ConnectionLost, DeadlineExceeded
+from ontarget.harness.transports.protocols import GRACE_SECONDS
 from ontarget.harness.transports.ssh.connection import Connection
 from ontarget.harness.transports.ssh.errors import translated
 from ontarget.harness.transports.ssh.process import RemoteProcess
@@ -67,10 +68,10 @@ class SshChannel:
             self._tail.add(self._process.stderr(last=self._channel.exit_status_ready()))
         return self._tail.text()
 
-    def close(self) -> None:
+    def close(self, *, grace: float = GRACE_SECONDS) -> None:
         if self._closed:
             return
-        self._process.end()
+        self._process.end(grace)
         self._tail.add(self._process.stderr(last=True))
         self._closed = True
 

@@ -12,6 +12,7 @@ from typing import Final
 import paramiko
 
 from ontarget.harness.errors import ConnectionLost, DeadlineExceeded, InfraError
+from ontarget.harness.transports.protocols import GRACE_SECONDS
 from ontarget.harness.transports.ssh.connection import Connection
 from ontarget.harness.transports.ssh.errors import translated
 from ontarget.harness.transports.text import shown
@@ -22,7 +23,6 @@ _SAY_NUMBER: Final = 'echo "ontarget-pid $$" >&2; exec "$@"'
 _NUMBER: Final = re.compile(rb"^ontarget-pid ([0-9]+)\n", re.MULTILINE)
 _NUMBER_WITHIN: Final = 4096
 _KILL: Final = 'kill -9 "-$1" 2>/dev/null; kill -9 "$1" 2>/dev/null'
-_GRACE_SECONDS: Final = 0.3
 _KILL_SECONDS: Final = 2.0
 
 
@@ -113,12 +113,12 @@ class RemoteProcess:
         self._connection.transport.join(0.2)
         return not self._connection.alive
 
-    def end(self) -> None:
-        """Close its stdin, give it a moment, kill it. Never raises."""
+    def end(self, grace: float = GRACE_SECONDS) -> None:
+        """Close its stdin, give it `grace` seconds, kill it. Never raises."""
         with suppress(OSError, EOFError, paramiko.SSHException):
             if not self.channel.exit_status_ready():
                 self.channel.shutdown_write()
-            if not self.channel.status_event.wait(_GRACE_SECONDS) and self._connection.alive:
+            if not self.channel.status_event.wait(grace) and self._connection.alive:
                 self._kill()
         with suppress(OSError, EOFError, paramiko.SSHException):
             self.channel.close()
