@@ -11,7 +11,7 @@ from ontarget.device_farm import identity, waiting
 from ontarget.device_farm.errors import NoSuchDevice
 from ontarget.device_farm.inventory import DeviceEntry, Inventory
 from ontarget.device_farm.lease import Lease, steady_clock
-from ontarget.device_farm.leases.store import DeviceStatus, Grant, LeaseRequest, LeaseStore, Registration
+from ontarget.device_farm.leases.store import DeviceState, DeviceStatus, Grant, LeaseRequest, LeaseStore, Registration
 from ontarget.device_farm.listing import ListsDevices, listed_by
 from ontarget.device_farm.locks import Progress, unheard
 from ontarget.device_farm.matching import Traits, matching, refuse, unknown_yet
@@ -43,7 +43,8 @@ class Farm:
         self._file = inventory
         self._store = store
         store.register(
-            [Registration(entry.name, entry.connect, entry.kind, entry.model) for entry in inventory.devices]
+            [Registration(entry.name, entry.connect, entry.kind, entry.model) for entry in inventory.devices],
+            identity.owner(),
         )
 
     @classmethod
@@ -151,9 +152,13 @@ class Farm:
         grant = self._store.holding(secret)
         return Lease(self._store, grant, self._entry(grant.device), asked=asked, own=False, clock=clock)
 
-    def release(self, secret: str) -> bool:
+    def release(self, secret: str, reason: str = "released") -> bool:
         """End a lease by its name; False if it had ended before. Raises NoSuchLease."""
-        return self._store.release(secret)
+        return self._store.release(secret, reason)
+
+    def set_state(self, name: str, state: DeviceState, reason: str) -> None:
+        """Make a device available or not, in the name of this process's user. Raises NoSuchDevice, StoreFailed."""
+        self._store.set_state(name, state, reason, identity.owner())
 
     def prepare(self, lease: Lease, *, progress: Progress = unheard) -> Way:
         """Make the device ready to be connected to; a virtual board is booted. Raises UserError, InfraError."""
@@ -162,7 +167,7 @@ class Farm:
         way = prepare(lease, name, facts.get(_BOARD_PROCESS), progress)
         if way.board is not None and way.ends:
             # if this process is killed, the next run knows that nobody else wants the board
-            self._remember(lease.device, {_BOARD_PROCESS: way.board.pid})
+            self._remember(lease, lease.device, {_BOARD_PROCESS: way.board.pid})
         return way
 
     def connect(self, lease: Lease, *, progress: Progress = unheard) -> "Device":
@@ -200,7 +205,7 @@ class Farm:
             undo.callback(device.close)
             from ontarget.device_farm.facts import facts_of
 
-            self._remember(lease.device.model_copy(update={"model": device.info.model}), facts_of(device.info))
+            self._remember(lease, lease.device.model_copy(update={"model": device.info.model}), facts_of(device.info))
             undo.pop_all()
         return device
 
@@ -274,8 +279,8 @@ class Farm:
     def _names(self) -> str:
         return ", ".join(entry.name for entry in self.inventory.devices) or "none"
 
-    def _remember(self, entry: DeviceEntry, facts: Mapping[str, object]) -> None:
+    def _remember(self, lease: Lease, entry: DeviceEntry, facts: Mapping[str, object]) -> None:
         status = self.status(entry.name)
         known = replace(status, model=entry.model or status.model, facts={**status.facts, **facts})
         if known != status and known.model is not None:
-            self._store.learn(known.name, known.model, known.facts)
+            self._store.learn(lease.secret, known.model, known.facts)

@@ -33,7 +33,7 @@ def acquire(
     """
     end = clock() + wait
     told = ""
-    with store.watch() as changed:
+    with store.watch(request.ticket) as changed:
         try:
             while True:
                 asked = clock()
@@ -65,7 +65,8 @@ def describe(requirements: Mapping[str, str]) -> str:
 def _who(answer: Waiting) -> str:
     if all(status.state is DeviceState.AVAILABLE for status in answer.wanted):
         return "others came first and were promised it"
-    return "; ".join(_state(status) for status in answer.wanted if status.state is not DeviceState.AVAILABLE)
+    told = [_state(status) for status in answer.wanted if status.state is not DeviceState.AVAILABLE]
+    return "; ".join([*told, f"and {answer.others} others that would do"] if answer.others else told)
 
 
 def _state(status: DeviceStatus) -> str:

@@ -89,11 +89,20 @@ class LabgridStore:
 
     # Devices
 
-    def register(self, devices: Sequence[Registration]) -> None:
-        self._own.register(devices)
+    def register(self, devices: Sequence[Registration], author: str = "inventory") -> None:
+        self._own.register(devices, author)
 
-    def learn(self, device: str, model: str, facts: Mapping[str, Any]) -> None:
-        self._own.learn(device, model, facts)
+    def learn(self, secret: str, model: str, facts: Mapping[str, Any]) -> None:
+        self._own.learn(secret, model, facts)
+
+    def withdraw(self, secret: str, state: DeviceState, reason: str) -> None:
+        self._own.withdraw(secret, state, reason)
+
+    def checked(self, secret: str) -> None:
+        self._own.checked(secret)
+
+    def free(self, device: str, reason: str, author: str) -> bool:
+        return self._own.free(device, reason, author)
 
     def set_state(self, device: str, state: DeviceState, reason: str, author: str) -> None:
         self._own.set_state(device, state, reason, author)
@@ -102,8 +111,8 @@ class LabgridStore:
         self._mirror(names)
         return tuple(map(_with_foreign_holder, self._own.statuses(names)))
 
-    def history(self, device: str) -> tuple[Transition, ...]:
-        return self._own.history(device)
+    def history(self, device: str | None = None, *, newest: int | None = None) -> tuple[Transition, ...]:
+        return self._own.history(device, newest=newest)
 
     def prune(self, age: float) -> int:
         return self._own.prune(age)
@@ -132,10 +141,10 @@ class LabgridStore:
         self._own.leave(ticket)
 
     @contextmanager
-    def watch(self) -> Iterator[Callable[[float], None]]:
+    def watch(self, ticket: str) -> Iterator[Callable[[float], None]]:
         told, end = self._lab.watch()
         try:
-            with self._own.watch() as own_changed:
+            with self._own.watch(ticket) as own_changed:
 
                 def changed(seconds: float) -> None:
                     ends = time.monotonic() + seconds

@@ -1,22 +1,20 @@
-"""`LeaseStore` on a SQL database, through SQLAlchemy Core."""
+"""`LeaseStore` on a SQL database, SQLite or PostgreSQL, through SQLAlchemy Core."""
 
 import json
-import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NoReturn, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, inspect, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, func, select
 
+from ontarget.device_farm.database import Database, open_database
+from ontarget.device_farm.database.patience import persistently
 from ontarget.device_farm.durations import format_duration
-from ontarget.device_farm.errors import LeaseLost, NewerSchema, NoSuchDevice, NoSuchLease, StoreFailed, UnsupportedStore
-from ontarget.device_farm.leases.rows import end_expired, find_lease, grant_of, hash_secret, note, statuses
-from ontarget.device_farm.leases.schema import SCHEMA, devices, leases, metadata, store, transitions, waiters
-from ontarget.device_farm.leases.sqlite import SqliteBackend
+from ontarget.device_farm.errors import LeaseLost, NoSuchDevice, NoSuchLease
+from ontarget.device_farm.leases import rows
+from ontarget.device_farm.leases.book import Ask, Book, LeaseRow, NewLease, Pool
+from ontarget.device_farm.leases.schema import devices, store
 from ontarget.device_farm.leases.store import (
-    WAITER_TTL,
     DeviceState,
     DeviceStatus,
     Grant,
@@ -24,271 +22,171 @@ from ontarget.device_farm.leases.store import (
     LeaseStore,
     Registration,
     Transition,
+    Wait,
     Waiting,
 )
-from ontarget.device_farm.leases.turn import Turn
 from ontarget.device_farm.times import rfc3339
 
-_SCHEME = "sqlite:///"
-
-
-class Backend(Protocol):
-    """What differs between databases."""
-
-    name: str
-    now: ColumnElement[float]
-
-    @property
-    def engine(self) -> Any: ...
-    def reading(self) -> AbstractContextManager[Connection]: ...
-    def writing(self) -> AbstractContextManager[Connection]: ...
-    def watch(self, mark: Callable[[Connection], int]) -> AbstractContextManager[Callable[[float], None]]: ...
+T = TypeVar("T")
 
 
 def open_store(address: str) -> LeaseStore:
-    """Open the store of an inventory, making it if there is none. Raises UnsupportedStore, StoreFailed, NewerSchema."""
+    """Open the store of an inventory; an SQLite file is made. Raises UnsupportedStore, StoreFailed, NewerSchema."""
     if address.startswith("labgrid://"):
         from ontarget.device_farm.labgrid.opening import open_labgrid
 
         return open_labgrid(address)
-    if not address.startswith(_SCHEME) or address == _SCHEME:
-        raise UnsupportedStore(f"cannot open the store {address!r}: this version knows sqlite:///PATH")
-    return SqlLeaseStore(SqliteBackend(Path(address.removeprefix(_SCHEME))))
+    database = open_database(address)
+    try:
+        return SqlLeaseStore(database)
+    except BaseException:
+        database.close()
+        raise
 
 
 class SqlLeaseStore:
-    """See `ontarget.device_farm.leases.store.LeaseStore`."""
+    """See `ontarget.device_farm.leases.store.LeaseStore`. Reads alike on both databases; each has a `Book` to write."""
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        with self._translated():
-            self.store_id = self._open_schema()
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._book = _book(database)
+        self._now = select(database.now)
+        self._outlook = rows.Outlook()
+        self._pools: dict[tuple[str, ...], Pool] = {}
+        with database.reading() as connection:
+            self.store_id: str = connection.execute(select(store.c.store_id)).scalar_one()
 
     # Devices
 
-    def register(self, registrations: Sequence[Registration]) -> None:
-        with self._translated():
-            with self._backend.reading() as connection:
-                known = _by_name(connection.execute(select(devices)))
-            if all(_is_current(known.get(entry.name), entry) for entry in registrations):
-                return  # the usual case needs no turn at writing
-            with self._backend.writing() as connection:
-                known = _by_name(connection.execute(select(devices)))
-                now = self._now(connection)
-                for entry in registrations:
-                    self._register(connection, known.get(entry.name), entry, now)
+    def register(self, registrations: Sequence[Registration], author: str = "inventory") -> None:
+        known = self._read(lambda connection: {row.name: row for row in connection.execute(select(devices))})
+        new = [entry for entry in registrations if not _is_current(known.get(entry.name), entry)]
+        if new:  # else it needs no turn at writing, nor the right to
+            self._book.register(new, author)
 
-    def learn(self, device: str, model: str, facts: Mapping[str, Any]) -> None:
-        values = {"model": model, "facts": json.dumps(dict(facts), sort_keys=True)}
-        with self._translated(), self._backend.writing() as connection:
-            if not connection.execute(update(devices).where(devices.c.name == device).values(values)).rowcount:
-                _refuse_device(connection, device)
+    def learn(self, secret: str, model: str, facts: Mapping[str, Any]) -> None:
+        if not self._book.learn(secret, model, json.dumps(dict(facts), sort_keys=True)):
+            self._refuse(self._book.find(secret))
+
+    def withdraw(self, secret: str, state: DeviceState, reason: str) -> None:
+        if state not in (DeviceState.QUARANTINED, DeviceState.OFFLINE):
+            raise ValueError(f"who holds a device can make it quarantined or offline, and not {state}")
+        if not self._book.withdraw(secret, state, reason):
+            self._refuse(self._book.find(secret))
+
+    def checked(self, secret: str) -> None:
+        if not self._book.checked(secret):
+            self._refuse(self._book.find(secret))
 
     def set_state(self, device: str, state: DeviceState, reason: str, author: str) -> None:
         if state is DeviceState.LEASED:
             raise ValueError("a device is leased by acquire()")
-        with self._translated(), self._backend.writing() as connection:
-            now = self._now(connection)
-            changed = connection.execute(
-                update(devices).where(devices.c.name == device).values(state=state, reason=reason, since=now)
-            )
-            if not changed.rowcount:
-                _refuse_device(connection, device)
-            note(connection, now, device, state, reason, author, None)
-            _wake_waiters(connection)
+        if not self._book.set_state(device, state, reason, author):
+            self._refuse_device(device)
+
+    def free(self, device: str, reason: str, author: str) -> bool:
+        freed = self._book.free(device, reason, author)
+        if not freed and not self.statuses([device]):
+            self._refuse_device(device)
+        return freed
 
     def statuses(self, names: Sequence[str] | None = None) -> tuple[DeviceStatus, ...]:
-        with self._translated(), self._backend.reading() as connection:
-            found = statuses(connection, self._now(connection))
-        return tuple(found[name] for name in sorted(found) if names is None or name in names)
+        found = self._read(lambda connection: rows.statuses(connection, self._time(connection), names))
+        return tuple(found[name] for name in sorted(found))
 
-    def history(self, device: str) -> tuple[Transition, ...]:
-        query = select(transitions).where(transitions.c.device == device).order_by(transitions.c.id)
-        with self._translated(), self._backend.reading() as connection:
-            rows = connection.execute(query).all()
-        return tuple(
-            Transition(row.at, row.device, DeviceState(row.state), row.reason, row.author, row.token) for row in rows
-        )
+    def history(self, device: str | None = None, *, newest: int | None = None) -> tuple[Transition, ...]:
+        return self._read(lambda connection: rows.history(connection, device, newest))
 
     def prune(self, age: float) -> int:
-        with self._translated(), self._backend.writing() as connection:
-            before = self._now(connection) - age
-            connection.execute(delete(transitions).where(transitions.c.at < before))
-            return connection.execute(delete(leases).where(leases.c.ended < before)).rowcount
+        return self._book.prune(age)
 
     # Leases
 
     def acquire(self, request: LeaseRequest, *, queue: bool) -> tuple[Grant, ...] | Waiting:
-        with self._translated():
-            if queue:
-                # a look takes no lock: most of those who wait have to go on waiting
-                with self._backend.reading() as connection:
-                    turn = Turn(connection, self._now(connection), request)
-                if turn.seen is not None and not turn.chosen and turn.now - turn.seen < WAITER_TTL / 3:
-                    return turn.waiting()
-            with self._backend.writing() as connection:
-                turn = Turn(connection, self._now(connection), request)
-                if turn.drop_lapsed():
-                    _wake_waiters(connection)
-                if turn.chosen:
-                    connection.execute(delete(waiters).where(waiters.c.ticket == request.ticket))
-                    return tuple(self._grant(connection, turn.now, request, device) for device in turn.chosen)
-                if queue:
-                    self._keep_place(connection, turn)
-                return turn.waiting()
+        pools = tuple(self._pool(want) for want in request.wants)
+        new = tuple(NewLease() for _ in pools)
+        answer = self._book.ask(Ask(request, pools, new, queue))
+        if not answer.granted:
+            return self._read(lambda connection: self._outlook.waiting(connection, answer, pools))
+        secret_of = {lease.id: lease.secret for lease in new}
+        return tuple(
+            Grant(
+                lease=grant.id,
+                secret=secret_of[grant.id],
+                device=grant.device,
+                token=grant.token,
+                ttl=request.ttl,
+                expires=grant.expires,
+                left=grant.expires - answer.now,
+                owner=request.owner,
+                purpose=request.purpose,
+            )
+            for grant in answer.granted
+        )
 
     def leave(self, ticket: str) -> None:
-        with self._translated(), self._backend.writing() as connection:
-            connection.execute(delete(waiters).where(waiters.c.ticket == ticket))
-            _wake_waiters(connection)
+        self._book.leave(ticket)
 
-    @contextmanager
-    def watch(self) -> Iterator[Callable[[float], None]]:
-        with self._translated(), self._backend.watch(_freed) as changed:
-            yield changed
+    def watch(self, ticket: str) -> AbstractContextManager[Wait]:
+        return self._book.watch(ticket)
 
     def heartbeat(self, secret: str) -> Grant:
-        with self._translated(), self._backend.writing() as connection:
-            now = self._now(connection)
-            row = self._held(connection, secret, now)
-            expires = now + row.ttl
-            connection.execute(update(leases).where(leases.c.id == row.id).values(expires=expires))
-        return grant_of(row, secret, expires, now)
+        return self._granted(self._book.heartbeat(secret), secret)
 
     def holding(self, secret: str) -> Grant:
-        with self._translated(), self._backend.reading() as connection:
-            now = self._now(connection)
-            row = self._held(connection, secret, now)
-        return grant_of(row, secret, row.expires, now)
+        return self._granted(self._book.find(secret), secret)
 
     def release(self, secret: str, reason: str = "released") -> bool:
-        with self._translated(), self._backend.writing() as connection:
-            row = find_lease(connection, secret)
-            if row is None:
-                raise _no_such_lease(self._backend.name)
-            now = self._now(connection)
-            if row.ended is not None:
-                return False
-            if row.expires <= now:
-                end_expired(connection, row)
-                return False
-            connection.execute(update(leases).where(leases.c.id == row.id).values(ended=now, end_reason=reason))
-            note(connection, now, row.device, DeviceState.AVAILABLE, reason, row.owner, row.token)
-            _wake_waiters(connection)
-        return True
+        ended = self._book.release(secret, reason)
+        if ended is None:
+            self._refuse(None)
+        return ended
 
     def close(self) -> None:
-        self._backend.engine.dispose()
+        self._book.close()
+        self._database.close()
 
     # Inside
 
-    def _now(self, connection: Connection) -> float:
-        return float(connection.execute(select(self._backend.now)).scalar_one())
+    def _pool(self, names: tuple[str, ...]) -> Pool:
+        if names not in self._pools:
+            self._pools[names] = Pool.of(names)
+        return self._pools[names]
 
-    def _open_schema(self) -> str:
-        with self._backend.reading() as connection:
-            found = _read_schema(connection, self._backend.name)
-        if found is None:
-            with self._backend.writing() as connection:
-                found = _read_schema(connection, self._backend.name)
-                if found is None:
-                    found = SCHEMA, secrets.token_hex(16)
-                    metadata.create_all(connection)
-                    now = self._now(connection)
-                    values = {
-                        "schema": SCHEMA,
-                        "store_id": found[1],
-                        "created": now,
-                        "token": 0,
-                        "place": 0,
-                        "freed": 0,
-                    }
-                    connection.execute(insert(store).values(values))
-        schema, store_id = found
-        if schema > SCHEMA:
-            raise NewerSchema(
-                f"the store {self._backend.name} has schema {schema}, and this ontarget knows up to {SCHEMA}: "
-                "update ontarget, or use another store"
-            )
-        return store_id
+    def _read(self, query: Callable[[Connection], T]) -> T:
+        def once() -> T:
+            with self._database.reading() as connection:
+                return query(connection)
 
-    def _register(self, connection: Connection, row: Row[Any] | None, entry: Registration, now: float) -> None:
+        return persistently(once, self._database.name)
+
+    def _time(self, connection: Connection) -> float:
+        return float(connection.execute(self._now).scalar_one())
+
+    def _granted(self, row: LeaseRow | None, secret: str) -> Grant:
+        if row is None or not row.open:
+            self._refuse(row)
+        return Grant(
+            lease=row.id,
+            secret=secret,
+            device=row.device,
+            token=row.token,
+            ttl=row.ttl,
+            expires=row.expires,
+            left=row.expires - row.now,
+            owner=row.owner,
+            purpose=row.purpose,
+        )
+
+    def _refuse(self, row: LeaseRow | None) -> NoReturn:
         if row is None:
-            values = {"name": entry.name, "connect": entry.connect, "kind": entry.kind, "model": entry.model}
-            connection.execute(
-                insert(devices).values(**values, facts="{}", state=DeviceState.AVAILABLE, reason=None, since=now)
+            raise NoSuchLease(
+                f"the store {self._database.name} never gave out such a lease, or has forgotten it: the LEASE that "
+                "`ontarget reserve` prints is meant, with the same --farm"
             )
-            return
-        same_unit = row.connect == entry.connect
-        connection.execute(
-            update(devices)
-            .where(devices.c.name == entry.name)
-            .values(
-                connect=entry.connect,
-                kind=entry.kind,
-                model=entry.model or (row.model if same_unit else None),
-                facts=row.facts if same_unit else "{}",
-            )
-        )
-
-    def _grant(self, connection: Connection, now: float, request: LeaseRequest, device: str) -> Grant:
-        expired = connection.execute(select(leases).where(leases.c.device == device, leases.c.ended.is_(None))).first()
-        if expired is not None:
-            end_expired(connection, expired)
-        token = connection.execute(update(store).values(token=store.c.token + 1).returning(store.c.token)).scalar_one()
-        grant = Grant(
-            lease=secrets.token_hex(8),
-            secret=secrets.token_hex(16),
-            device=device,
-            token=token,
-            ttl=request.ttl,
-            expires=now + request.ttl,
-            left=request.ttl,
-            owner=request.owner,
-            purpose=request.purpose,
-        )
-        connection.execute(
-            insert(leases).values(
-                id=grant.lease,
-                secret_hash=hash_secret(grant.secret),
-                device=device,
-                token=token,
-                owner=grant.owner,
-                purpose=grant.purpose,
-                ttl=grant.ttl,
-                granted=now,
-                expires=grant.expires,
-            )
-        )
-        note(connection, now, device, DeviceState.LEASED, request.purpose, request.owner, token)
-        return grant
-
-    def _keep_place(self, connection: Connection, turn: Turn) -> None:
-        request = turn.request
-        if turn.seen is not None:
-            connection.execute(update(waiters).where(waiters.c.ticket == request.ticket).values(seen=turn.now))
-            return
-        place = connection.execute(update(store).values(place=store.c.place + 1).returning(store.c.place)).scalar_one()
-        values = {
-            "ticket": request.ticket,
-            "place": place,
-            "priority": request.priority,
-            "wants": json.dumps(request.wants),
-            "owner": request.owner,
-            "purpose": request.purpose,
-            "seen": turn.now,
-        }
-        connection.execute(insert(waiters).values(values))
-
-    def _held(self, connection: Connection, secret: str, now: float) -> Row[Any]:
-        row = find_lease(connection, secret)
-        if row is None:
-            raise _no_such_lease(self._backend.name)
-        if row.ended is None and row.expires > now:
-            return row
         end = row.expires if row.ended is None else row.ended
         reason = "expired" if row.ended is None else row.end_reason
-        holder = statuses(connection, now)[row.device].holder
+        holder = next((status.holder for status in self.statuses([row.device])), None)
         since = f"; {holder} holds the device now" if holder else ""
         raise LeaseLost(
             f"the lease of {row.owner} on {row.device} (token {row.token}, for {format_duration(row.ttl)}) ended at "
@@ -297,57 +195,25 @@ class SqlLeaseStore:
             device=row.device,
         )
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """The one place where the database's errors become ours."""
-        try:
-            yield
-        except SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or error
-            raise StoreFailed(
-                f"the store {self._backend.name} failed: {cause}; see that the file is a store of ontarget, can be "
-                "written, and that its disk has room"
-            ) from error
+    def _refuse_device(self, device: str) -> NoReturn:
+        by_name = select(devices.c.name).order_by(func.lower(devices.c.name))
+        known = self._read(lambda connection: connection.execute(by_name).scalars().all())
+        raise NoSuchDevice(f"no device is named {device!r}; there are: {', '.join(known) or 'none'}")
 
 
-def _read_schema(connection: Connection, name: str) -> tuple[int, str] | None:
-    """Return schema and identity; None for an empty database."""
-    tables = inspect(connection).get_table_names()
-    if store.name in tables:
-        row = connection.execute(select(store.c.schema, store.c.store_id)).one()
-        return row.schema, row.store_id
-    if tables:
-        raise StoreFailed(f"{name} is a database, and no store of ontarget: it has the tables {', '.join(tables)}")
-    return None
+def _book(database: Database) -> Book:
+    if database.is_sqlite:
+        from ontarget.device_farm.leases.sqlite_book import SqliteBook
+
+        return SqliteBook(database)
+    from ontarget.device_farm.leases.postgresql_book import PostgresqlBook
+
+    return PostgresqlBook(database)
 
 
-def _freed(connection: Connection) -> int:
-    return int(connection.execute(select(store.c.freed)).scalar_one())
-
-
-def _wake_waiters(connection: Connection) -> None:
-    connection.execute(update(store).values(freed=store.c.freed + 1))
-
-
-def _by_name(rows: Any) -> dict[str, Row[Any]]:
-    return {row.name: row for row in rows}
-
-
-def _is_current(row: Row[Any] | None, entry: Registration) -> bool:
+def _is_current(row: Any, entry: Registration) -> bool:
     return (
         row is not None
         and (row.connect, row.kind) == (entry.connect, entry.kind)
         and (entry.model is None or row.model == entry.model)
     )
-
-
-def _no_such_lease(name: str) -> NoSuchLease:
-    return NoSuchLease(
-        f"the store {name} never gave out such a lease, or has forgotten it: the LEASE that `ontarget reserve` prints "
-        "is meant, with the same --farm"
-    )
-
-
-def _refuse_device(connection: Connection, device: str) -> NoReturn:
-    known = [row.name for row in connection.execute(select(devices.c.name).order_by(func.lower(devices.c.name)))]
-    raise NoSuchDevice(f"no device is named {device!r}; there are: {', '.join(known) or 'none'}")

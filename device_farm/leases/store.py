@@ -17,6 +17,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+Wait = Callable[[float], None]
+"""Waits, that many seconds at most, until there is news."""
+
+PRIORITIES = 1_000_000
+"""Priorities lie between this and its negative."""
+
 
 class DeviceState(StrEnum):
     """What may be done with a device. LEASED is never stored: it is an available device with a holder."""
@@ -45,9 +51,10 @@ def new_ticket() -> str:
 
 @dataclass(frozen=True)
 class LeaseRequest:
-    """What is asked for: `wants` holds, for each device wanted, the names that would do, the preferred ones first.
+    """What is asked for: `wants` holds, for each device wanted, the names that would do, in any order.
 
-    `ttl` in seconds. Among the waiting a larger `priority` goes first. The ticket keeps the place in the queue.
+    Those in `prefer` are taken where they are free, else those that are asked for least. `ttl` in seconds. Among the
+    waiting a larger `priority` goes first. The ticket keeps the place in the queue; who knows it can give it up.
     """
 
     wants: tuple[tuple[str, ...], ...]
@@ -55,7 +62,16 @@ class LeaseRequest:
     purpose: str
     ttl: float
     priority: int = 0
-    ticket: str = field(default_factory=new_ticket)
+    ticket: str = field(default_factory=new_ticket, repr=False)
+    prefer: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not (self.wants and all(self.wants)):
+            raise ValueError("a request wants at least one device, and names what would do for each")
+        if not -PRIORITIES <= self.priority <= PRIORITIES:
+            raise ValueError(f"a priority lies between -{PRIORITIES} and {PRIORITIES}, and this is {self.priority}")
+        if not 0 < self.ttl < float("inf"):
+            raise ValueError(f"a time to live is a number of seconds above 0, and this is {self.ttl}")
 
 
 @dataclass(frozen=True)
@@ -78,7 +94,10 @@ class Grant:
 
 @dataclass(frozen=True)
 class DeviceStatus:
-    """A device as the store knows it; times in seconds since 1970. Without a holder, `holder` and below are None."""
+    """A device as the store knows it; times in seconds since 1970. Without a holder, `holder` to `expires` are None.
+
+    `reason`, `author` and `since` are of its state. `uses` counts leases since the last health check, at `checked`.
+    """
 
     name: str
     connect: str
@@ -93,20 +112,30 @@ class DeviceStatus:
     token: int | None = None
     granted: float | None = None
     expires: float | None = None
+    author: str | None = None
+    uses: int = 0
+    checked: float | None = None
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """Not granted: `position` in the queue (1 is next), the devices that would do, seconds until one may come free."""
+    """Not granted: `position` in the queue (1 is next), devices that would do, and how many `others` would.
+
+    `retry_in` is for the first in the queue: seconds until a device may come free that nobody gives back.
+    """
 
     position: int
     wanted: tuple[DeviceStatus, ...]
     retry_in: float | None
+    others: int = 0
 
 
 @dataclass(frozen=True)
 class Transition:
-    """A line of a device's history. `token` is None where no lease was concerned."""
+    """A line of the audit log. `token` is None where no lease was concerned.
+
+    `author` is what they call themselves; `role` as whom they came to a store that knows, None elsewhere.
+    """
 
     at: float
     device: str
@@ -114,6 +143,7 @@ class Transition:
     reason: str
     author: str
     token: int | None
+    role: str | None = None
 
 
 class LeaseStore(Protocol):
@@ -124,12 +154,15 @@ class LeaseStore(Protocol):
         """Made when the store was, never changed: tokens are compared within one store only."""
         ...
 
-    def register(self, devices: Sequence[Registration]) -> None:
+    def register(self, devices: Sequence[Registration], author: str = "inventory") -> None:
         """Make these devices known. What was learnt about one is forgotten when its `connect` has changed."""
         ...
 
-    def learn(self, device: str, model: str, facts: Mapping[str, Any]) -> None:
-        """Keep what a device says of itself; `facts` as JSON can hold it."""
+    def learn(self, secret: str, model: str, facts: Mapping[str, Any]) -> None:
+        """Keep what the device of one's own lease says of itself; `facts` as JSON can hold it.
+
+        Raises LeaseLost, NoSuchLease.
+        """
         ...
 
     def acquire(self, request: LeaseRequest, *, queue: bool) -> tuple[Grant, ...] | Waiting:
@@ -144,8 +177,8 @@ class LeaseStore(Protocol):
         """Give up a place in the queue; harmless where there is none."""
         ...
 
-    def watch(self) -> AbstractContextManager[Callable[[float], None]]:
-        """Return a function that waits, that many seconds at most, until a device came free since its last call."""
+    def watch(self, ticket: str) -> AbstractContextManager[Wait]:
+        """Return a function that waits until this ticket should ask again, since all that it wants has come free."""
         ...
 
     def heartbeat(self, secret: str) -> Grant:
@@ -160,16 +193,28 @@ class LeaseStore(Protocol):
         """End a lease; False if it had ended before. Raises NoSuchLease."""
         ...
 
+    def withdraw(self, secret: str, state: DeviceState, reason: str) -> None:
+        """Quarantine the device of one's own lease, or call it offline. Raises LeaseLost, NoSuchLease."""
+        ...
+
+    def checked(self, secret: str) -> None:
+        """Note that the device of one's own lease was found in good health. Raises LeaseLost, NoSuchLease."""
+        ...
+
     def set_state(self, device: str, state: DeviceState, reason: str, author: str) -> None:
         """Make a device available or not; a lease on it runs on. Raises NoSuchDevice."""
+        ...
+
+    def free(self, device: str, reason: str, author: str) -> bool:
+        """End whatever lease there is on a device, whoever holds it; False if there was none. Raises NoSuchDevice."""
         ...
 
     def statuses(self, names: Sequence[str] | None = None) -> tuple[DeviceStatus, ...]:
         """Return what is known of these devices (of all by default), by name."""
         ...
 
-    def history(self, device: str) -> tuple[Transition, ...]:
-        """Return what has become of a device, oldest first."""
+    def history(self, device: str | None = None, *, newest: int | None = None) -> tuple[Transition, ...]:
+        """Return what has become of a device, or of all, oldest first; of many lines only the `newest` so many."""
         ...
 
     def prune(self, age: float) -> int:

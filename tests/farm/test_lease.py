@@ -10,10 +10,10 @@ from threading import Event
 import pytest
 
 from ontarget.device_farm import lease as lease_module
+from ontarget.device_farm.database import open_database
 from ontarget.device_farm.errors import LeaseLost, NoSuchDevice, NoSuchLease, StoreFailed, WaitRanOut
 from ontarget.device_farm.farm import Farm
 from ontarget.device_farm.leases.sql import SqlLeaseStore
-from ontarget.device_farm.leases.sqlite import SqliteBackend
 from ontarget.device_farm.leases.store import DeviceState, Grant
 from ontarget.harness.errors import UserError
 from support.lease_client import inventory
@@ -42,7 +42,7 @@ class TroubledStore(SqlLeaseStore):
 
 @pytest.fixture
 def store(tmp_path: Path) -> TroubledStore:
-    return TroubledStore(SqliteBackend(tmp_path / "farm.db"))
+    return TroubledStore(open_database(f"sqlite:///{tmp_path / 'farm.db'}"))
 
 
 @pytest.fixture
