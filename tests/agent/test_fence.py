@@ -14,7 +14,7 @@ import pytest
 
 from ontarget.harness.agent.process import Process
 from ontarget.harness.agent.session import AgentSession, DuetPlan, Fence
-from ontarget.harness.errors import Fenced, OntargetError
+from ontarget.harness.errors import AgentError, Fenced, OntargetError
 from ontarget.harness.transports.local import LocalTransport
 from ontarget.harness.transports.protocols import Transport
 from support.agents import AsUser, deploy, spawn
@@ -212,3 +212,13 @@ def test_what_a_killed_upload_of_the_agent_left_goes_at_the_next_lease(enter: En
     enter(2)
     assert not any(part.exists() for part in left)
     assert program.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run the agent as another user")
+def test_a_root_of_another_user_is_refused(enter: Enter, root: Path) -> None:
+    enter(1).close()
+    stranger = AsUser("dev", 12345, root / "agent")
+    with pytest.raises(
+        AgentError, match=rf"deploy root {root} belongs to user 0, and this agent runs as 12345: remove"
+    ):
+        enter(2, transport=stranger)

@@ -228,7 +228,11 @@ static enum status decide(const char *root, const char *agents, char *why, size_
 /* Whether nobody but us and root can put other things into a folder of ours in the root's place. */
 static bool is_safe(const char *root, char *why, size_t room) {
     struct stat found;
-    if (!make_folders(root) || lstat(root, &found) != 0 || !S_ISDIR(found.st_mode)) {
+    if (!make_folders(root)) {
+        snprintf(why, room, "can't make the deploy root %s: %s", root, strerror(errno));
+        return false;
+    }
+    if (lstat(root, &found) != 0 || !S_ISDIR(found.st_mode)) {
         snprintf(why, room, "expected the deploy root %s to be a folder, and no link to one", root);
         return false;
     }
@@ -237,7 +241,8 @@ static bool is_safe(const char *root, char *why, size_t room) {
             return true;
     }
     snprintf(why, room,
-             "the deploy root %s belongs to user %lu, and this agent runs as %lu: remove it, or name another", (unsigned long)found.st_uid, (unsigned long)getuid());
+             "the deploy root %s belongs to user %lu, and this agent runs as %lu: remove it, or name another",
+             root, (unsigned long)found.st_uid, (unsigned long)getuid());
     return false;
 }
 
