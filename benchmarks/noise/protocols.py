@@ -14,6 +14,20 @@ BURST = 5  # calls of a burst, of which the first is thrown away
 
 
 @dataclass(frozen=True)
+class Runs:
+    """How one side is run on its own: launches, and in each of them warm-up calls and values of some calls each."""
+
+    launches: int
+    warmups: int
+    values: int
+    calls: int = 1
+
+    @property
+    def per_launch(self) -> int:
+        return self.warmups + self.values * self.calls
+
+
+@dataclass(frozen=True)
 class Pairs:
     """Launch pairs of many sessions: the sides' medians [sessions, pairs] in seconds, and device-seconds [same]."""
 
@@ -71,3 +85,38 @@ def _alternating_order() -> Order:
     idle[[0, WARMUPS]] = LAUNCH
     timed = np.concatenate([np.zeros(warmups.size, bool), np.tile(np.arange(BURST) > 0, 2 * bursts)])
     return idle, side, timed
+
+
+def one_after_the_other(
+    model: Model, rng: np.random.Generator, *, sessions: int, runs: Runs, slowdown: float, stored: bool
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """All runs of the baseline, then all of the candidate; the baseline in an earlier session if it is `stored`.
+
+    Returns the sides' values (means of their calls) in seconds [sessions, launches * values], and device-seconds
+    [sessions], without those of a stored baseline.
+    """
+    calls = runs.launches * runs.per_launch
+    idle = np.where(np.arange(calls) % runs.per_launch == 0, LAUNCH, 0.0)
+    launch = np.arange(calls) // runs.per_launch
+    if stored:
+        baseline, candidate = (_timed(model, rng, sessions, idle, launch) for _ in range(2))
+    else:
+        both = _timed(model, rng, sessions, np.tile(idle, 2), np.concatenate([launch, launch + runs.launches]))
+        baseline, candidate = both[:, :calls], both[:, calls:]
+    candidate = candidate * (1 + slowdown)
+    spent = candidate.sum(axis=1) + idle.sum()
+    if not stored:
+        spent = spent + baseline.sum(axis=1) + idle.sum()
+    return _values(baseline, runs), _values(candidate, runs), spent
+
+
+def _timed(
+    model: Model, rng: np.random.Generator, sessions: int, idle: FloatArray, launch: NDArray[np.int64]
+) -> FloatArray:
+    starts = np.broadcast_to(np.cumsum(idle + ITERATION) - ITERATION, (sessions, idle.size))
+    return np.asarray(ITERATION * np.exp(log_noise(model, rng, starts, launch)))
+
+
+def _values(times: FloatArray, runs: Runs) -> FloatArray:
+    timed = times.reshape(len(times), runs.launches, runs.per_launch)[:, :, runs.warmups :]
+    return np.asarray(timed.reshape(len(times), runs.launches * runs.values, runs.calls).mean(axis=-1))

@@ -15,9 +15,10 @@ FloatArray = NDArray[np.float64]
 
 LARGEST_BET = 0.95
 
-# All sizes below are in targets, log(1 + target): at a target of 2 % the shifts are 1, 2, 4 and 8 %.
-SHIFTS = (0.5, 1.0, 2.0, 4.0)
-DAMPING = (0.6, 1.0)
+# All sizes below are in targets, log(1 + target): at a target of 2 % the shifts are 1 to 8 %, closest together
+# around the target, which is where power is wanted.
+SHIFTS = (0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
+DAMPING = (0.75, 1.0)
 STAKES = (0.3, 0.6, 0.95)
 # What is believed of the spread before anything was measured, as if so many pairs had shown it.
 _PRIOR_SPREAD, _PRIOR_PAIRS = 0.25, 2
@@ -36,7 +37,7 @@ def history_free_bets(past: NDArray[Any], size: NDArray[Any], target: float) -> 
     is symmetric around 0 or around something below.
     """
     prior = np.full((*size.shape, _PRIOR_PAIRS), _PRIOR_SPREAD * target)
-    scale = np.median(np.concatenate([np.abs(past), prior], axis=-1), axis=-1)
+    scale = median(np.concatenate([np.abs(past), prior], axis=-1))
     clipped = np.minimum(size, scale) / np.maximum(scale, np.finfo(float).tiny)
     return np.asarray(np.multiply.outer(np.array(STAKES), clipped))
 
@@ -44,14 +45,14 @@ def history_free_bets(past: NDArray[Any], size: NDArray[Any], target: float) -> 
 def learned_bets(past: NDArray[Any], size: NDArray[Any], target: float, history: NDArray[Any]) -> FloatArray:
     """The likelihood ratio of a shift over its mirror image; one bettor for each of `SHIFTS` times `DAMPING`.
 
-    The density of the differences under "no change" is learned from `history`, A/A differences [m >= 0], and from the
-    past of this test around its median. Where the two disagree, see `EProcess`.
+    The density of the differences under "no change" is learned from `history`, A/A differences [..., m >= 0], and from
+    the past of this test around its median. Where the two disagree, see `EProcess`.
     """
-    centred = past - np.median(past, axis=-1, keepdims=True) if past.shape[-1] else past
-    pool = np.concatenate([np.broadcast_to(history, (*size.shape, history.size)), centred], axis=-1)
+    centred = past - median(past)[..., None] if past.shape[-1] else past
+    pool = np.concatenate([np.broadcast_to(history, (*size.shape, history.shape[-1])), centred], axis=-1)
     shifts = target * np.array(SHIFTS)
-    toward = _density(np.subtract.outer(size, shifts), pool, target)
-    away = _density(np.add.outer(size, shifts), pool, target)
+    points = np.concatenate([np.subtract.outer(size, shifts), np.add.outer(size, shifts)], axis=-1)
+    toward, away = np.split(_density(points, pool, target), 2, axis=-1)
     bets = np.moveaxis((toward - away) / (toward + away), -1, 0)
     damped = np.concatenate([damping * bets for damping in DAMPING])
     return np.asarray(np.clip(damped, -LARGEST_BET, LARGEST_BET))
@@ -62,13 +63,19 @@ def _density(at: FloatArray, pool: FloatArray, target: float) -> FloatArray:
     count = pool.shape[-1]
     kernels = np.zeros_like(at)
     if count:
-        spread = np.quantile(np.abs(pool), _WIDTH_QUANTILE, axis=-1) / _NORMAL_QUANTILE
+        spread = np.sort(np.abs(pool), axis=-1)[..., int(_WIDTH_QUANTILE * count)] / _NORMAL_QUANTILE
         width = np.maximum(spread * count**_WIDTH_POWER, _LEAST_WIDTH * target)[..., None, None]
         points, centres = at[..., :, None] / width, pool[..., None, :] / width
         bells = np.exp(-((points - centres) ** 2) / 2) + np.exp(-((points + centres) ** 2) / 2)
         kernels = bells.sum(axis=-1) / (2 * np.sqrt(2 * np.pi) * width[..., 0])
     learned = (kernels + _PRIOR_PAIRS * _cauchy(at, _PRIOR_SPREAD * target)) / (count + _PRIOR_PAIRS)
     return np.asarray((1 - _FLOOR_SHARE) * learned + _FLOOR_SHARE * _cauchy(at, _FLOOR_SPREAD * target))
+
+
+def median(values: FloatArray) -> FloatArray:
+    """The medians along the last axis [..., n >= 1]; NumPy's own takes ten times as long for a few numbers."""
+    ordered, count = np.sort(values, axis=-1), values.shape[-1]
+    return np.asarray((ordered[..., (count - 1) // 2] + ordered[..., count // 2]) / 2)
 
 
 def _cauchy(at: FloatArray, spread: float) -> FloatArray:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ontarget.harness.statistics.bets import history_free_bets, learned_bets
+from ontarget.harness.statistics.bets import history_free_bets, learned_bets, median
 
 FloatArray = NDArray[np.float64]
 
@@ -62,7 +62,7 @@ class EProcess:
             wealth * (1 + learned_bets(past, size, self._target, history) * sign)
             for wealth, history in zip(self._learned, self._histories, strict=True)
         ]
-        median = np.median(np.concatenate([past, d[..., None]], axis=-1), axis=-1)
-        learned = np.mean([wealth.mean(axis=0) for wealth in self._learned], axis=0)
-        value = (self._free.mean(axis=0) + np.where(median > 0, learned, 0.0)) / 2
+        above = median(np.concatenate([past, d[..., None]], axis=-1)) > 0
+        learned = sum(wealth.mean(axis=0) for wealth in self._learned) / len(self._learned)
+        value = (self._free.mean(axis=0) + np.where(above, learned, 0.0)) / 2
         return np.asarray(np.minimum(value, _LARGEST))

@@ -43,19 +43,19 @@ class EProcessRule:
         self._target = log1p(target)
         self._smallest_effect = log1p(smallest_effect)
         self._boundary, self._pass_boundary = 1 / alpha, 1 / pass_alpha
-        self._slower, self._faster, self._below_target = (EProcess(self._target, history) for _ in range(3))
+        self._evidence = EProcess(self._target, history)
 
     def look(self, differences: NDArray[Any]) -> Answer | None:
         """Judge the raw differences log(candidate/baseline) [pairs], in measuring order; None asks for more pairs."""
         d = np.asarray(differences, dtype=np.float64)
         if d.size == 0:
             return None
-        slower, faster = self._slower.values(d), self._faster.values(-d)
+        slower, faster, below_target = self._e_values(d)
         if slower.max() >= self._boundary and self._matters(d):
             return Answer.REGRESSED
         if faster.max() >= self._boundary and self._matters(-d):
             return Answer.IMPROVED
-        if self._below_target.values(self._target - d).max() < self._pass_boundary:
+        if below_target.max() < self._pass_boundary:
             return None
         waits = faster[-1] >= IN_SIGHT and faster.max() < self._boundary and d.size < self.budget
         return None if waits else Answer.PASS
@@ -63,7 +63,11 @@ class EProcessRule:
     def e_value(self, differences: NDArray[Any]) -> float:
         """The present evidence against "no slow-down": 1 before the first pair, at most 1e300."""
         d = np.asarray(differences, dtype=np.float64)
-        return float(self._slower.values(d)[-1]) if d.size else 1.0
+        return float(self._e_values(d)[0, -1]) if d.size else 1.0
+
+    def _e_values(self, d: FloatArray) -> FloatArray:
+        """Against "no slow-down", "no speed-up" and "a slow-down of at least the target" [3, pairs]."""
+        return self._evidence.values(np.stack([d, -d, self._target - d]))
 
     def _matters(self, d: FloatArray) -> bool:
         return self._smallest_effect == 0 or hodges_lehmann(d).above(self._smallest_effect)
