@@ -33,7 +33,8 @@ class CheckRecord:
 
     `quantiles` are p50, p90 and p99 of one call by side (in seconds, or instructions); `findings` what the same pairs
     say of other metrics (`check`, `message`, `verdict`); `accuracy` how close each side's result came to the reference.
-    Each is None where nothing of the kind was measured.
+    Each is None where nothing of the kind was measured. `accepted` is the number of the acceptance by which a
+    regressed result passes.
     """
 
     id: str
@@ -49,6 +50,7 @@ class CheckRecord:
     quantiles: Mapping[str, Mapping[str, float]] | None = None
     findings: tuple[Mapping[str, Any], ...] | None = None
     accuracy: Mapping[str, Any] | None = None
+    accepted: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,17 @@ class DeviceRecord:
 
 @dataclass(frozen=True)
 class RunResults:
-    """The whole of `ontarget-results.json`; times are RFC 3339 in UTC."""
+    """The whole of `ontarget-results.json`; times are RFC 3339 in UTC.
+
+    `accepted` are the slow-downs that are meant, until their end, whether or not the run came upon them.
+    """
 
     commit: str | None
     started: str
     finished: str
     devices: list[DeviceRecord]
     tests: list[CheckRecord]
+    accepted: list[dict[str, Any]] = field(default_factory=list)
     schema: int = SCHEMA
 
     def to_json(self) -> dict[str, Any]:
