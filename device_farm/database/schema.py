@@ -5,6 +5,7 @@ from typing import Final
 
 from sqlalchemy import Connection, inspect, text
 
+from ontarget.device_farm.database import rights
 from ontarget.device_farm.database.database import Database
 from ontarget.device_farm.errors import NewerSchema, StoreFailed
 
@@ -55,6 +56,8 @@ def bring_up(database: Database) -> int:
             schema = found(connection, database.name)
             if schema < NEWEST:
                 _migrate(connection)
+                if not database.is_sqlite:
+                    rights.grant(connection)
     refuse_newer(schema, database)
     return schema
 

@@ -104,6 +104,6 @@ def _next_end(pools: set[str], size: int, now: float) -> Any:
     within = exists().where(members.c.pool.in_(pools), members.c.device == leases.c.device)
     if size <= _SOON:
         return select(func.min(leases.c.expires)).where(still, within)
-    soon = select(leases).where(still).order_by(leases.c.expires).limit(_SOON).subquery()
+    soon = select(leases.c.device, leases.c.expires).where(still).order_by(leases.c.expires).limit(_SOON).subquery()
     within = exists().where(members.c.pool.in_(pools), members.c.device == soon.c.device)
     return select(func.min(soon.c.expires)).where(within)

@@ -237,7 +237,7 @@ DECLARE
     d text;
 BEGIN
     IF cardinality(pools) < 1 OR cardinality(ids) <> cardinality(pools) OR cardinality(hashes) <> cardinality(pools)
-        OR NOT ttl > 0 THEN
+        OR NOT (ttl > 0 AND ttl < 'infinity') THEN
         RAISE EXCEPTION 'a request has a pool, an id and a hash for each device that it wants, and a time to live';
     END IF;
     unknown := ARRAY(SELECT p FROM unnest(pools) p WHERE NOT EXISTS (SELECT 1 FROM pool WHERE pool.id = p));
