@@ -196,7 +196,7 @@ class Farm:
                 name=lease.device.name,
                 model=lease.device.model,
                 kind=lease.device.kind,
-                fence=Fence(lease.store_id, lease.token),
+                fence=Fence(lease.store_id, lease.token, lease.grant.owner),
                 clock=clock,
                 console=console,
                 quiet=way.quiet,

@@ -1,5 +1,6 @@
 """A lease while it is held: kept alive by a thread, given back at the end whatever happens."""
 
+import atexit
 import logging
 import time
 from collections.abc import Callable
@@ -55,6 +56,8 @@ class Lease:
         self._ended = Event()
         self._done = Event()
         self._pause = grant.ttl / 3 if own else min(grant.left / 3, _LONGEST_PAUSE)
+        if own:
+            atexit.register(self.release)  # whatever a second Ctrl-C leaves undone
         Thread(target=self._keep, name=f"lease of {device.name}", daemon=True).start()
 
     @property
@@ -64,6 +67,11 @@ class Lease:
     @property
     def secret(self) -> str:
         return self.grant.secret
+
+    @property
+    def own(self) -> bool:
+        """Whether it is given back here, and not by whoever reserved it."""
+        return self._own
 
     @property
     def store_id(self) -> str:
@@ -83,6 +91,20 @@ class Lease:
                 device=self.device.name,
             )
 
+    def confirm(self) -> None:
+        """Ask the store too, for what acts on the device past its agent. Raises LeaseLost.
+
+        A store that does not answer does not stop the act: it gives the device to nobody else before the lease's end.
+        """
+        self.check()
+        try:
+            self._store.holding(self.secret)
+        except StoreFailed as error:
+            log.warning("%s: not confirmed by the store: %s", self.device.name, error)
+        except (LeaseLost, NoSuchLease) as error:
+            self._lost = str(error)
+            raise LeaseLost(str(error), device=self.device.name) from error
+
     def release(self) -> None:
         """Give the device back, in at most RELEASE_BOUND seconds, Ctrl-C or not; harmless when repeated.
 
@@ -97,6 +119,7 @@ class Lease:
             except KeyboardInterrupt as again:
                 interrupted = again  # told after the device is back
         self._ended.set()
+        atexit.unregister(self.release)
         if not self._done.is_set():
             log.warning("%s: not given back within %g s; %s", self.device.name, RELEASE_BOUND, self._by_itself())
         if interrupted is not None:

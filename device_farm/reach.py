@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from ontarget.device_farm.inventory import DeviceEntry
 from ontarget.device_farm.lease import Lease
+from ontarget.device_farm.leased import LeasedConsole
 from ontarget.device_farm.locks import Progress
 from ontarget.harness.errors import InfraError, UserError
 from ontarget.harness.transports.address import AdbAddress, BoardAddress, LocalAddress, SshAddress
@@ -59,31 +60,6 @@ class OwnedTransport:
         self._transport.close()
         while self._ends:
             end_quietly(self._ends.pop(), self.name)
-
-
-class LeasedConsole:
-    """A console that is written to only while the lease holds: another's device must not hear us."""
-
-    def __init__(self, console: Console, lease: Lease) -> None:
-        self._console = console
-        self._lease = lease
-
-    def start_log(self) -> None:
-        self._console.start_log()
-
-    def log(self) -> str:
-        return self._console.log()
-
-    def write(self, data: bytes) -> None:
-        """Raises LeaseLost."""
-        self._lease.check()
-        self._console.write(data)
-
-    def expect(self, pattern: bytes, *, deadline: float) -> bytes:
-        return self._console.expect(pattern, deadline=deadline)
-
-    def close(self) -> None:
-        self._console.close()
 
 
 @dataclass
