@@ -75,7 +75,7 @@ def test_the_tests_of_a_model_go_to_one_worker(farm: Desk) -> None:
     assert len({worker for _, worker in pairs}) == 2
 
 
-def test_a_worker_that_dies_is_an_infrastructure_failure_of_its_test_alone(farm: Desk) -> None:
+def test_a_worker_that_dies_is_a_crash_of_its_test_alone(farm: Desk) -> None:
     farm.write(
         "test_x.py",
         """
@@ -92,9 +92,10 @@ def test_a_worker_that_dies_is_an_infrastructure_failure_of_its_test_alone(farm:
         """,
     )
     ran = farm.run("-n2")
-    assert ran.status == 3, ran.output
+    assert ran.status == 1, ran.output
     outcomes = {record["id"]: record["outcome"] for record in ran.records()}
-    assert outcomes == {"test_x::test_killed[beta]": "infra", "test_x::test_other[alpha]": "pass"}
+    assert outcomes == {"test_x::test_killed[beta]": "crashed", "test_x::test_other[alpha]": "pass"}
+    assert "SIGKILL" in ran.output
 
 
 def test_a_plain_test_that_kills_its_worker_stays_pytest_s_own_failure(farm: Desk) -> None:
