@@ -156,6 +156,10 @@ class Farm:
         """End a lease by its name; False if it had ended before. Raises NoSuchLease."""
         return self._store.release(secret, reason)
 
+    def withdraw(self, lease: Lease, state: DeviceState, reason: str) -> None:
+        """Quarantine the device of one's own lease, or call it offline. Raises LeaseLost, StoreFailed."""
+        self._store.withdraw(lease.secret, state, reason)
+
     def set_state(self, name: str, state: DeviceState, reason: str) -> None:
         """Make a device available or not, in the name of this process's user. Raises NoSuchDevice, StoreFailed."""
         self._store.set_state(name, state, reason, identity.owner())

@@ -1,14 +1,13 @@
 """The command `ontarget`. A file in `commands/` is a command; it is imported when it is typed."""
 
-import pkgutil
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Final, NoReturn
 
 import click
 
 from ontarget.device_farm.cli import commands
+from ontarget.device_farm.cli.folders import CommandFolder
 from ontarget.device_farm.errors import LeaseLost, WaitRanOut
 from ontarget.harness.errors import OntargetError, UserError
 from ontarget.version import VERSION
@@ -20,22 +19,7 @@ EXEC_FAILED: Final = 255
 INTERRUPTED: Final = 130
 
 
-class Commands(click.Group):
-    """The commands in the folder, in alphabetical order."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
-        return sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        found = import_module(f"{commands.__name__}.{cmd_name}").command
-        if not isinstance(found, click.Command):
-            raise TypeError(f"{cmd_name}.command is no click command")
-        return found
-
-
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=CommandFolder, folder=commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="ontarget")
 def ontarget() -> None:
     """Reserve devices of a farm, reach them, and look after virtual boards.

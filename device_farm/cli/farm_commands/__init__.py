@@ -1,0 +1,1 @@
+"""The commands of `ontarget farm`, one file each."""
