@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ontarget.device_farm.memory.memory import Memory
+from support.commands import CommandLine
 from support.memories import initialised
 from support.postgresql import postgresql_database, postgresql_server
 
@@ -23,3 +24,13 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def memory(address: str) -> Iterator[Memory]:
     with Memory.open(address) as opened:
         yield opened
+
+
+@pytest.fixture
+def desk(tmp_path: Path, address: str) -> CommandLine:
+    """A folder whose farm's store is the test's memory."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    line = CommandLine(folder)
+    line.farm(address)
+    return line

@@ -1,6 +1,10 @@
 """What a store remembers of measurements, on SQLite and PostgreSQL."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +16,9 @@ from ontarget.device_farm.database import open_database
 from ontarget.device_farm.errors import CorruptSamples, NoSuchAcceptance
 from ontarget.device_farm.memory import schema
 from ontarget.device_farm.memory.acceptance import Acceptance
+from ontarget.device_farm.memory.export import Rows, Wanted
 from ontarget.device_farm.memory.memory import Memory
+from ontarget.device_farm.memory.pruning import Policy
 from ontarget.device_farm.memory.rows import Kind
 from ontarget.harness.metrics.pairs import SIDES
 from ontarget.harness.outcomes import Answer
@@ -202,3 +208,76 @@ def test_acceptances_end_by_date_or_when_they_are_withdrawn_and_stay_in_the_log(
     log = [(entry["action"], entry["author"], entry["detail"]["reason"]) for entry in memory.audit()]
     assert log[0] == ("accept", "ann@desk", "the new rounding")
     assert log[-1] == ("withdraw", "bob@desk", "the new rounding")
+
+
+def test_pruning_keeps_what_verdicts_rest_on(memory: Memory) -> None:
+    accepted_later = "a" * 40
+    old = [keep(memory, compared(RNG), commit=f"{i:040x}") for i in range(3)]
+    kept = [
+        keep(memory, compared(RNG, 0.05, answer=Answer.REGRESSED)),
+        keep(memory, compared(RNG, candidate="d" * 64, baseline="d" * 64)),
+        keep(memory, compared(RNG), accepted=1),
+        keep(memory, compared(RNG), commit=accepted_later),
+        *(keep(memory, compared(RNG)) for _ in range(2)),
+    ]
+    memory.accept(Acceptance(0, TEST, accepted_later, "meant", "ann@desk", 0.0, memory.now() + 60))
+    known = memory.differences(IDENTITY).differences
+    assert known is not None
+    assert memory.prune(Policy(age=3600), author="ann@desk").comparisons == 0
+    done = memory.prune(Policy(age=0.0, newest=2), author="ann@desk")
+    assert (done.comparisons, done.kept) == (3, 6)
+    assert done.bytes > 1000
+    assert [memory.measured(number) for number in old] == [None, None, None]
+    assert all(memory.measured(number) is not None for number in kept)
+    assert memory.differences(IDENTITY).differences == pytest.approx(known)
+    assert memory.prune(Policy(age=0.0, newest=2), author="ann@desk").comparisons == 0
+
+
+def test_all_rows_of_a_store_are_exported(memory: Memory, tmp_path: Path) -> None:
+    for _ in range(3):
+        keep(memory, compared(RNG, ratio=2.0))
+    lost: list[str] = []
+    for rows, count in ((Rows.COMPARISONS, 3), (Rows.PAIRS, 30)):
+        assert memory.export(tmp_path / f"{rows}.csv", rows, Wanted(), lost.append) == count
+    assert memory.export(tmp_path / "x.parquet", Rows.SAMPLES, Wanted(tests=[TEST]), lost.append) > 1000
+    assert lost == []
+
+
+def test_a_process_killed_while_it_records_leaves_no_half_record(memory: Memory, address: str) -> None:
+    keep(memory, compared(RNG))
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    words = [sys.executable, "-c", HELD_UP, address]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "in between\n"
+        process.kill()
+    assert len(memory.series(TEST, "pi-1", "latency")) == 1
+    assert isinstance(keep(memory, compared(RNG)), int)
+    database = open_database(address)
+    with database.reading() as connection:
+        for table in (schema.comparisons, schema.evidence):
+            assert connection.execute(select(func.count()).select_from(table)).scalar_one() == 2
+    database.close()
+
+
+# Records a comparison, and stays where its summary is written and its samples are not.
+HELD_UP = """
+import sys, threading
+import numpy as np
+from sqlalchemy import event
+from ontarget.device_farm.database import open_database
+from ontarget.device_farm.memory.export import Rows, Wanted
+from ontarget.device_farm.memory.memory import Memory
+from ontarget.device_farm.memory.pruning import Policy
+from support.memories import compared, keep
+
+database = open_database(sys.argv[1])
+
+@event.listens_for(database.engine, "before_cursor_execute")
+def stay(connection, cursor, statement, *rest):
+    if statement.startswith("INSERT INTO evidence"):
+        print("in between", flush=True)
+        threading.Event().wait()
+
+keep(Memory(database), compared(np.random.default_rng(1)))
+"""
