@@ -124,4 +124,3 @@ def _look_once_more(evidence: Evidence, now: float) -> None:
     for inquiry in (evidence.main, *evidence.others):
         if inquiry.answer is None and evidence.sound:
             inquiry.look(evidence.sound, evidence.statistic, now)
-        inquiry.settle()

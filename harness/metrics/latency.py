@@ -75,7 +75,6 @@ class Plan:
                     smallest_effect=gates[check][1],
                     budget=max(_FEWEST_TO_CONFIRM, self.pairs * 2 // 3),
                 ),
-                names_improved=check == LATENCY,
             )
             for check, reading in readings.items()
         ]

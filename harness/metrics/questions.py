@@ -30,16 +30,12 @@ Reading = Callable[[LaunchPair, BurstStatistic], float]
 
 @dataclass(frozen=True)
 class Question:
-    """A check, how a pair answers it, the rule for a first answer and the one for fresh pairs to confirm a suspect.
-
-    `names_improved`: a pass needs far fewer pairs than an improvement, so one in sight is waited for.
-    """
+    """A check, how a pair answers it, the rule for a first answer and the one for fresh pairs to confirm a suspect."""
 
     check: str
     reading: Reading
     first: Rule
     second: Rule
-    names_improved: bool = False
 
 
 @dataclass
@@ -55,7 +51,6 @@ class Inquiry:
     end: float
     suspects: int | None = None
     answer: Answer | None = None
-    passed: bool = False  # the boundary of a pass was reached: what may still come is an improvement
     _readings: list[float] = field(default_factory=list)
     _by: BurstStatistic | None = None
 
@@ -81,29 +76,14 @@ class Inquiry:
 
     def look(self, sound: list[LaunchPair], statistic: BurstStatistic, now: float) -> None:
         """Judge what is there. A suspect gets the time and the pairs of its confirmation from here on."""
-        values = self.readings(sound, statistic)[self.suspects or 0 :]
-        found = self.rule.look(values)
+        found = self.rule.look(self.readings(sound, statistic)[self.suspects or 0 :])
         if self.suspects is not None:
             # Only regressed is a confirmation; what fresh pairs say otherwise leaves the suspicion open.
             self.answer = found if found in {None, Answer.REGRESSED} else Answer.INCONCLUSIVE
-        elif self.passed or found is Answer.PASS:
-            self.passed = True
-            self.answer = Answer.IMPROVED if found is Answer.IMPROVED else Answer.PASS
-            if self.answer is Answer.PASS and self.question.names_improved and self._improvement_in_sight(values):
-                self.answer = None
         elif found is Answer.REGRESSED:
             self.suspects, self.end = len(sound), now + self.seconds
         else:
             self.answer = found
-
-    def settle(self) -> None:
-        """The budget is spent: what was reached so far is the answer."""
-        if self.answer is None:
-            self.answer = Answer.PASS if self.passed else Answer.INCONCLUSIVE
-
-    def _improvement_in_sight(self, values: FloatArray) -> bool:
-        mirrored = self.rule.e_value(-values)
-        return mirrored is not None and mirrored >= IN_SIGHT
 
     def may_go_on(self, sound: int, now: float) -> bool:
         """Whether it is open, with pairs and seconds left."""

@@ -30,7 +30,7 @@ class Clock:
         self.now += seconds
 
 
-MAIN = Question(LATENCY, slower, eprocess_rule(smallest_effect=0.005), confirmation_rule(smallest_effect=0.005), True)
+MAIN = Question(LATENCY, slower, eprocess_rule(smallest_effect=0.005), confirmation_rule(smallest_effect=0.005))
 OTHERS = (
     Question(TAIL, longer_tailed, eprocess_rule(target=0.25, smallest_effect=0.05), confirmation_rule(target=0.25)),
 )
