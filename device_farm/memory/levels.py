@@ -6,12 +6,15 @@ one, say much: to a tenth or two of a per cent. Adding the effects up along the 
 errors add up as well: after a thousand commits the level would have walked away by several per cent, and a walk looks
 like creeping regressions. So both are used, each for what it is worth: the levels x are the least-squares solution of
 
-    x[candidate] - x[baseline] = effect,                 known to the error of the effect,
+    x[candidate] - x[baseline] = effect,                 known to CAUTION times the error of the effect,
     (x[candidate] + x[baseline]) / 2 = session's level,  known to the sessions' scatter,
 
-all in logarithms. Steps come from the effects, and what holds the whole in place over hundreds of commits are the
-sessions' levels, averaged. Where a pinned reference kernel was timed in the same session, the session's level is in
-ratio to it, which takes most of the scatter away. Without effects (no baseline) the levels are the sessions' own, and
+all in logarithms. Steps come from the effects, and what holds the whole in place are the sessions' levels, averaged
+over as many commits as the one is better known than the other. With the errors as they are that would be tens of
+commits, whose levels would then be wrong together, which looks like a change: hence the caution (`benchmarks.levels`).
+
+Where a pinned reference kernel was timed in the same session, the session's level is in ratio to it, which takes most
+of the scatter away. Without effects (no baseline) the levels are the sessions' own, and
 on a clock that counts instructions both say the same.
 """
 
@@ -24,6 +27,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
+CAUTION: Final = 4.0
 _FIRST_SCATTER: Final = 0.01
 _LEAST_SCATTER: Final = 1e-5
 _LEAST_ERROR: Final = 2e-4
@@ -51,7 +55,7 @@ def solve(sightings: Sequence[Sighting]) -> Mapping[str, float]:
     names = list(dict.fromkeys(name for seen in sightings for name in (seen.candidate, seen.baseline) if name))
     place = {name: index for index, name in enumerate(names)}
     edges = [
-        (place[seen.candidate], place[seen.baseline], seen.effect, max(seen.error, _LEAST_ERROR))
+        (place[seen.candidate], place[seen.baseline], seen.effect, CAUTION * max(seen.error, _LEAST_ERROR))
         for seen in sightings
         if seen.baseline is not None and seen.effect is not None and seen.baseline != seen.candidate
     ]
