@@ -77,9 +77,9 @@ def five_per_cent(baseline: FloatArray, candidate: FloatArray) -> BoolArray:
 
 # Repetitions of 0.5 s, samples of 50 ms, values of 0.16 s (a power of two calls of at least 0.1 s), a round per call.
 PEERS: Sequence[Peer] = (
-    Peer("google/benchmark: Mann-Whitney, 10 repetitions", Runs(1, 5, 10, 50), mann_whitney, of_medians),
+    Peer("google/benchmark: Mann-Whitney, 10 reps", Runs(1, 5, 10, 50), mann_whitney, of_medians),
     Peer("Welch's t, the same runs", Runs(1, 5, 10, 50), welch, of_means),
     Peer("criterion: 100 samples", Runs(1, 300, 100, 5), criterion, of_means),
-    Peer("pyperf compare_to: 20 processes x 3", Runs(20, 16, 3, 16), student, of_means),
+    Peer("pyperf compare_to: 20 x 3", Runs(20, 16, 3, 16), student, of_means),
     Peer("pytest-benchmark mean:5%, stored", Runs(1, 5, 100), five_per_cent, of_means, stored=True),
 )
