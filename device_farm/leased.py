@@ -5,17 +5,23 @@ ours still holds is asked of the store right before each act. What is left is th
 the act, in which a process could be stopped for longer than its lease lasts.
 """
 
+from collections.abc import Callable
+
 from ontarget.device_farm.lease import Lease
 from ontarget.device_farm.power.protocols import PowerController
 from ontarget.harness.transports.protocols import Console
 
 
 class LeasedConsole:
-    """A console that is written to only while the lease holds: another's device must not hear us."""
+    """A console that is written to only while the lease holds: another's device must not hear us.
 
-    def __init__(self, console: Console, lease: Lease) -> None:
+    `end` undoes what leads to the console, after it was closed.
+    """
+
+    def __init__(self, console: Console, lease: Lease, *, end: Callable[[], None] = lambda: None) -> None:
         self._console = console
         self._lease = lease
+        self._end = end
 
     def start_log(self) -> None:
         self._console.start_log()
@@ -33,6 +39,7 @@ class LeasedConsole:
 
     def close(self) -> None:
         self._console.close()
+        self._end()
 
 
 class LeasedPower:

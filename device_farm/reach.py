@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
+from ontarget.device_farm import tunnels
 from ontarget.device_farm.inventory import DeviceEntry
 from ontarget.device_farm.lease import Lease
 from ontarget.device_farm.leased import LeasedConsole
@@ -107,7 +108,14 @@ class Way:
             return None
         from ontarget.harness.consoles.serial import SerialConsole
 
-        return LeasedConsole(SerialConsole(self.console_url, self.entry.name), lease)
+        url, end = self.console_url, _nothing
+        if self.board is None:
+            url, end = tunnels.console(self.entry, url)
+        try:
+            return LeasedConsole(SerialConsole(url, self.entry.name), lease, end=end)
+        except BaseException:
+            end()
+            raise
 
     def close(self) -> None:
         """Undo what was started, where no transport does it."""
@@ -183,6 +191,10 @@ def board_name(entry: DeviceEntry, store_id: str, *, own_store: bool) -> str:
     if own_store and isinstance(entry.address, BoardAddress):
         return entry.name.removeprefix("board:")
     return f"{_slug(entry.name)}@{store_id[:8]}"
+
+
+def _nothing() -> None:
+    pass
 
 
 def _slug(name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import paramiko
-from paramiko.common import MSG_CHANNEL_REQUEST
+from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 from paramiko.packet import Packetizer
 
 from ontarget.harness.errors import DeadlineExceeded, DeviceUnreachable
@@ -26,14 +26,19 @@ _KEY_EXCHANGE: Final = ("curve25519-sha256@libssh.org",)
 
 
 class SignalNoting(Packetizer):
-    """Notes by which signal a channel's process ended, which paramiko itself ignores (RFC 4254, section 6.10)."""
+    """Notes by which signal a channel's process ended, which paramiko itself ignores (RFC 4254, section 6.10).
+
+    `heard` is the monotonic time at which the peer last sent anything.
+    """
 
     def __init__(self, socket: socket.socket) -> None:
         super().__init__(socket)
         self.exit_signals: dict[int, str] = {}
+        self.heard = time.monotonic()
 
     def read_message(self) -> tuple[int, paramiko.Message]:
         kind, message = super().read_message()
+        self.heard = time.monotonic()
         if kind == MSG_CHANNEL_REQUEST:
             channel = message.get_int()
             if message.get_text() == "exit-signal":
@@ -141,11 +146,32 @@ def connect(
         transport.auth_timeout = max(0.1, ends - time.monotonic())
         with translated(device, f"log in as {target.user!r}"):
             authenticate(transport, target, device)
-        transport.set_keepalive(_KEEPALIVE_SECONDS)
+        if isinstance(wire, socket.socket):
+            transport.set_keepalive(_KEEPALIVE_SECONDS)
+        else:
+            _expect_answers(transport)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _expect_answers(transport: paramiko.Transport) -> None:
+    """Lose the connection when the peer falls silent: behind a jump host no TCP of ours notices that."""
+    packetizer = transport.packetizer
+    if not isinstance(packetizer, SignalNoting):
+        return
+
+    def ask() -> None:
+        if time.monotonic() - packetizer.heard > _KEEPALIVE_SECONDS + _SILENCE_MS / 1000:
+            raise EOFError  # in paramiko's reading thread: as if the peer had hung up
+        request = paramiko.Message()
+        request.add_byte(cMSG_GLOBAL_REQUEST)
+        request.add_string("keepalive@openssh.com")
+        request.add_boolean(True)  # an answer is wanted, if only that nobody knows such a request
+        transport._send_user_message(request)  # type: ignore[attr-defined]  # all else waits for the answer here
+
+    packetizer.set_keepalive(_KEEPALIVE_SECONDS, ask)
 
 
 def _prefer(transport: paramiko.Transport, known: dict[str, paramiko.PKey]) -> None:

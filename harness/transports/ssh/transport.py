@@ -15,6 +15,7 @@ from ontarget.harness.transports.ssh.connection import Connection, connect, dial
 from ontarget.harness.transports.ssh.errors import translated
 from ontarget.harness.transports.ssh.process import RemoteProcess
 from ontarget.harness.transports.ssh.targets import DEFAULT_CONFIG, read_config, resolve
+from ontarget.harness.transports.ssh.tunnel import Tunnel
 from ontarget.harness.transports.text import shown
 
 # paramiko reports what it also raises; without a handler Python would print that to the terminal.
@@ -119,6 +120,13 @@ class SshTransport:
     def open(self, argv: Sequence[str]) -> ByteChannel:
         """See ChannelOpener."""
         return SshChannel(self._connection, argv, time.monotonic() + _START_SECONDS)
+
+    def tunnel(self, host: str, port: int) -> Tunnel:
+        """A port of this machine's loopback address that leads to one that the far side can reach, while it is open.
+
+        Raises DeviceUnreachable if nobody listens there, DeadlineExceeded.
+        """
+        return Tunnel(self._connection, host, port)
 
     def put(self, local: Path, remote: str, *, executable: bool = False, deadline: float = 120.0) -> None:
         """See FileCarrier."""
