@@ -72,8 +72,8 @@ class Listener:
     def _hear(self) -> None:
         """Until nobody has wanted to hear for a while, or the store is closed."""
         with self._database.engine.connect() as pooled:
-            pooled.detach()  # it is not to be handed out to others
             driver: psycopg.Connection[Any] = pooled.connection.driver_connection  # type: ignore[assignment]
+            pooled.detach()  # it is not to be handed out to others
             driver.execute(f"LISTEN {self._channel}")
             self._listening.set()
             with self._lock:
