@@ -1,8 +1,8 @@
 """Two libraries in two processes on this very machine: false alarms, slow-downs that are found, device-seconds.
 
-`python -m benchmarks.machine [--quick] [--seed N] [--alike N] [--runs N] [--load N]`. Every build is linked anew, in a
-layout of its own: builds that do the same differ in layout only, those that are slower really do more. Whatever else
-runs on the machine is part of the figures.
+`python -m benchmarks.machine [--quick] [--seed N] [--alike N] [--runs N] [--load N] [--unaligned]`. Every build is
+linked anew, in a layout of its own: builds that do the same differ in layout only, those that are slower really do
+more. Whatever else runs on the machine is part of the figures.
 """
 
 import argparse
@@ -70,15 +70,20 @@ class Outcome:
 
 
 def main(
-    *, quick: bool, seed: int = 1, alike: int | None = None, runs: int | None = None, loads: int | None = None
+    *,
+    quick: bool,
+    seed: int = 1,
+    alike: int | None = None,
+    runs: int | None = None,
+    loads: int | None = None,
+    aligned: bool = True,
 ) -> bool:
     """Return whether there was no false alarm, and 2 % was found in 95 % of the runs."""
     alike = alike if alike is not None else 24 if quick else 400
     runs = runs if runs is not None else 1 if quick else 20
+    loads = loads if loads is not None else os.cpu_count() or 1
     outcomes: list[Outcome] = []
-    for _, group in groupby(
-        measured(seed, alike, runs, loads if loads is not None else os.cpu_count() or 1), setting_of
-    ):
+    for _, group in groupby(measured(seed, alike, runs, loads, aligned), setting_of):
         fresh = list(group)
         show(fresh)  # at once: the whole may take an hour
         outcomes += fresh
@@ -89,13 +94,13 @@ def setting_of(outcome: Outcome) -> str:
     return outcome.setting
 
 
-def measured(seed: int, alike: int, runs: int, loads: int) -> Iterator[Outcome]:
+def measured(seed: int, alike: int, runs: int, loads: int, aligned: bool) -> Iterator[Outcome]:
     """All comparisons, setting by setting: `alike` in all of equal builds, `runs` of each slow-down in each setting."""
     settings = [Setting(name, threads, loaded) for loaded in (False, True) for name in DURATIONS for threads in THREADS]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)  # code under test runs as an unprivileged user where the agent may choose one
-        linker = Linker(folder, random.Random(seed))
+        linker = Linker(folder, random.Random(seed), aligned=aligned)
         with local_device(folder / "device") as device:
             for number, setting in enumerate(settings):
                 share = alike * (number + 1) // len(settings) - alike * number // len(settings)
@@ -189,6 +194,7 @@ def judged(outcomes: Sequence[Outcome]) -> bool:
     """Print what is to be reached; return whether it was."""
     alike = [outcome for outcome in outcomes if outcome.permille == 1000]
     slower = [outcome for outcome in outcomes if outcome.permille == FOUND]
+    console.print(f"gains that are none: {sum(outcome.answer == Answer.IMPROVED for outcome in alike)} of {len(alike)}")
     alarms = [outcome for outcome in alike if outcome.answer == Answer.REGRESSED or outcome.findings]
     ungated = sum(outcome.ungated == Answer.REGRESSED for outcome in alike)
     found = sum(outcome.answer == Answer.REGRESSED for outcome in slower)
@@ -217,6 +223,18 @@ if __name__ == "__main__":
     parser.add_argument("--alike", type=int, metavar="N", help="comparisons of equal builds, in all")
     parser.add_argument("--runs", type=int, metavar="N", help="comparisons of each slow-down in each setting")
     parser.add_argument("--load", type=int, metavar="N", help="other programs where there is a load (default: cores)")
+    parser.add_argument(
+        "--unaligned",
+        action="store_true",
+        help="leave the hot loop wherever it is linked: what the luck of layout does",
+    )
     words = parser.parse_args()
-    reached = main(quick=words.quick, seed=words.seed, alike=words.alike, runs=words.runs, loads=words.load)
+    reached = main(
+        quick=words.quick,
+        seed=words.seed,
+        alike=words.alike,
+        runs=words.runs,
+        loads=words.load,
+        aligned=not words.unaligned,
+    )
     sys.exit(0 if reached else 1)
