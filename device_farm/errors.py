@@ -8,6 +8,8 @@ OntargetError
 |   |-- NoSuchLease        a name of a lease that this store never gave out
 |   |-- NoSuchTest         a test of which the store remembers nothing
 |   |-- NoSuchAcceptance   a slow-down that nobody has accepted
+|   |-- BadExport          a file that is no exported farm
+|   |-- NotPermitted       something that takes another role in the store than one's own
 |   |-- BadDate            words that are no date, or one that has passed
 |   |-- MissingExtra       what is asked for needs a library that is not installed
 |   `-- UnsupportedStore   a store's address that this version cannot open
@@ -43,6 +45,14 @@ class NoSuchDevice(UserError):
 
 
 class NoSuchLease(UserError):
+    pass
+
+
+class BadExport(UserError):
+    pass
+
+
+class NotPermitted(UserError):
     pass
 
 

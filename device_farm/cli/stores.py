@@ -22,11 +22,16 @@ def inventory_of(farm: Path | None, on: tuple[str, ...]) -> Inventory:
 @contextmanager
 def opened_store(farm: Path | None, on: tuple[str, ...]) -> "Iterator[tuple[Inventory, LeaseStore]]":
     """The farm that is meant and its store, which may know other devices than the farm file lists."""
+    from ontarget.device_farm.identity import owner
     from ontarget.device_farm.leases.sql import open_store
+    from ontarget.device_farm.leases.store import Registration
 
     inventory = inventory_of(farm, on)
     store = open_store(inventory.store)
     try:
+        if inventory.store.startswith("sqlite:"):  # elsewhere it is an administrator who tells it
+            listed = [Registration(entry.name, entry.connect, entry.kind, entry.model) for entry in inventory.devices]
+            store.register(listed, owner())
         yield inventory, store
     finally:
         store.close()

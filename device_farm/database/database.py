@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from ontarget.device_farm.errors import StoreFailed
+from ontarget.device_farm.errors import NotPermitted, StoreFailed
 
 _COMMIT = text("COMMIT")
+_INSUFFICIENT_PRIVILEGE = "42501"
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ class Database:
             yield
         except SQLAlchemyError as error:
             cause = getattr(error, "orig", None) or error
+            if getattr(cause, "sqlstate", None) == _INSUFFICIENT_PRIVILEGE:
+                raise NotPermitted(
+                    f"the store {self.name} does not let you do that ({_first_line(cause)}): it takes the role "
+                    "ontarget_user, and ontarget_admin to edit devices or use force; whoever looks after it grants them"
+                ) from error
             raise StoreFailed(f"the store {self.name} failed: {' '.join(str(cause).split())}; {self.advice}") from error
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES):
@@ -72,3 +78,7 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _first_line(error: object) -> str:
+    return str(error).partition("\n")[0]

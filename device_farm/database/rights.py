@@ -27,7 +27,7 @@ _FOR_USERS: Final = (
     "withdraw",
     "checked",
 )
-_FOR_ADMINS: Final = ("set_state", "free", "register", "prune")
+_FOR_ADMINS: Final = ("set_state", "free", "register", "recall", "prune")
 # changed by functions only; a column that is named is not to be read
 _GUARDED: Final = {
     "ontarget_schema": None,

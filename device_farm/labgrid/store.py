@@ -114,6 +114,9 @@ class LabgridStore:
     def history(self, device: str | None = None, *, newest: int | None = None) -> tuple[Transition, ...]:
         return self._own.history(device, newest=newest)
 
+    def recall(self, lines: Sequence[Transition]) -> None:
+        self._own.recall(lines)
+
     def prune(self, age: float) -> int:
         return self._own.prune(age)
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ontarget.device_farm.leases.store import DeviceState, LeaseRequest, Registration, Wait
+from ontarget.device_farm.leases.store import DeviceState, LeaseRequest, Registration, Transition, Wait
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,7 @@ class Book(Protocol):
         ...
 
     def register(self, devices: Sequence[Registration], author: str) -> None: ...
+    def recall(self, lines: Sequence[Transition]) -> None: ...
     def prune(self, age: float) -> int: ...
     def close(self) -> None: ...
 

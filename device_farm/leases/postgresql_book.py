@@ -11,7 +11,7 @@ from ontarget.device_farm.database import Database
 from ontarget.device_farm.database.listener import Listener
 from ontarget.device_farm.database.patience import persistently
 from ontarget.device_farm.leases.book import Answer, Ask, Granted, LeaseRow, digest, lease_row
-from ontarget.device_farm.leases.store import DeviceState, Registration, Wait
+from ontarget.device_farm.leases.store import DeviceState, Registration, Transition, Wait
 
 _ASK = text("SELECT ontarget_ask(:ticket, :pools, :ids, :hashes, :owner, :purpose, :ttl, :priority, :queue, :prefer)")
 _POOL = text("SELECT ontarget_pool(:id, :names)")
@@ -25,6 +25,7 @@ _CHECKED = text("SELECT ontarget_checked(:secret)")
 _SET_STATE = text("SELECT ontarget_set_state(:device, :state, :reason, :author)")
 _FREE = text("SELECT ontarget_free(:device, :reason, :author)")
 _REGISTER = text("SELECT ontarget_register(CAST(:entries AS jsonb), :author)")
+_RECALL = text("SELECT ontarget_recall(CAST(:lines AS jsonb))")
 _PRUNE = text("SELECT ontarget_prune(:age)")
 _SETTLE = text("SELECT ontarget_settle()")
 
@@ -98,6 +99,20 @@ class PostgresqlBook:
             for entry in devices
         ]
         self._call(_REGISTER, entries=json.dumps(entries), author=author)
+
+    def recall(self, lines: Sequence[Transition]) -> None:
+        values = [
+            {
+                "at": line.at,
+                "device": line.device,
+                "state": line.state.value,
+                "reason": line.reason,
+                "author": line.author,
+                "token": line.token,
+            }
+            for line in lines
+        ]
+        self._call(_RECALL, lines=json.dumps(values))
 
     def prune(self, age: float) -> int:
         return int(self._call(_PRUNE, age=age))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 from ontarget.device_farm.database import Database, open_database
 from ontarget.device_farm.database.patience import persistently
 from ontarget.device_farm.durations import format_duration
-from ontarget.device_farm.errors import LeaseLost, NoSuchDevice, NoSuchLease
+from ontarget.device_farm.errors import LeaseLost, NoSuchDevice, NoSuchLease, NotPermitted
 from ontarget.device_farm.leases import rows
 from ontarget.device_farm.leases.book import Ask, Book, LeaseRow, NewLease, Pool
 from ontarget.device_farm.leases.schema import devices, store
@@ -61,8 +61,16 @@ class SqlLeaseStore:
     def register(self, registrations: Sequence[Registration], author: str = "inventory") -> None:
         known = self._read(lambda connection: {row.name: row for row in connection.execute(select(devices))})
         new = [entry for entry in registrations if not _is_current(known.get(entry.name), entry)]
-        if new:  # else it needs no turn at writing, nor the right to
+        if not new:
+            return  # it needs no turn at writing, nor the right to
+        try:
             self._book.register(new, author)
+        except NotPermitted as error:
+            names = ", ".join(entry.name for entry in new[:10]) + (" and others" if len(new) > 10 else "")
+            raise NotPermitted(
+                f"the store {self._database.name} does not know {names} as the farm file lists them, and may be told "
+                "by an administrator only: ontarget farm import"
+            ) from error
 
     def learn(self, secret: str, model: str, facts: Mapping[str, Any]) -> None:
         if not self._book.learn(secret, model, json.dumps(dict(facts), sort_keys=True)):
@@ -96,6 +104,9 @@ class SqlLeaseStore:
 
     def history(self, device: str | None = None, *, newest: int | None = None) -> tuple[Transition, ...]:
         return self._read(lambda connection: rows.history(connection, device, newest))
+
+    def recall(self, lines: Sequence[Transition]) -> None:
+        self._book.recall(lines)
 
     def prune(self, age: float) -> int:
         return self._book.prune(age)

@@ -11,7 +11,7 @@ from ontarget.device_farm.database import Database
 from ontarget.device_farm.leases.book import Answer, Ask, Granted, LeaseRow, NewLease, digest, lease_row
 from ontarget.device_farm.leases.schema import devices, leases, members, pools, store, transitions, waiters, wants
 from ontarget.device_farm.leases.sqlite_queue import Queue, recount
-from ontarget.device_farm.leases.store import WAITER_TTL, DeviceState, LeaseRequest, Registration, Wait
+from ontarget.device_farm.leases.store import WAITER_TTL, DeviceState, LeaseRequest, Registration, Transition, Wait
 
 _GLANCE = 0.01  # seconds between two looks at PRAGMA data_version, which costs some microseconds and takes no lock
 _DATA_VERSION = text("PRAGMA data_version")
@@ -192,6 +192,15 @@ class SqliteBook:
                 _register(connection, entry, now, author)
             recount(connection)
             Queue(connection).offer(entry.name for entry in devices_listed)
+
+    def recall(self, lines: Sequence[Transition]) -> None:
+        with self._database.writing() as connection:
+            for line in lines:
+                # a file has microseconds
+                same = transitions.c.at.between(line.at - 1e-5, line.at + 1e-5) & (transitions.c.device == line.device)
+                same &= (transitions.c.reason == line.reason) & (transitions.c.author == line.author)
+                if connection.execute(select(transitions.c.id).where(same).limit(1)).first() is None:
+                    _note(connection, line.at, line.device, line.state, line.reason, line.author, line.token)
 
     def prune(self, age: float) -> int:
         with self._database.writing() as connection:

@@ -217,6 +217,10 @@ class LeaseStore(Protocol):
         """Return what has become of a device, or of all, oldest first; of many lines only the `newest` so many."""
         ...
 
+    def recall(self, lines: Sequence[Transition]) -> None:
+        """Add lines of another store's log to this one's, as far as they are not in it."""
+        ...
+
     def prune(self, age: float) -> int:
         """Forget leases and history that ended more than `age` seconds ago; return how many leases."""
         ...

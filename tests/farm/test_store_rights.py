@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from ontarget.device_farm.database import schema
 from ontarget.device_farm.database.opening import connect
-from ontarget.device_farm.errors import NoSuchLease, StoreFailed
+from ontarget.device_farm.errors import NoSuchLease, NotPermitted
 from ontarget.device_farm.leases.book import digest
 from ontarget.device_farm.leases.sql import open_store
 from ontarget.device_farm.leases.store import DeviceState, Grant, LeaseRequest, LeaseStore, Registration, Waiting
@@ -200,13 +200,13 @@ def test_a_temporary_table_stands_in_for_no_other(farm: Farm) -> None:
 def test_only_an_administrator_edits_and_frees_by_force(farm: Farm) -> None:
     lease = farm.alice.takes("a")
     store = farm.mallory.store
-    with pytest.raises(StoreFailed, match="permission denied"):
+    with pytest.raises(NotPermitted, match="permission denied"):
         store.set_state("a", DeviceState.QUARANTINED, "mine", "mallory")
-    with pytest.raises(StoreFailed, match="permission denied"):
+    with pytest.raises(NotPermitted, match="permission denied"):
         store.free("a", "mine", "mallory")
-    with pytest.raises(StoreFailed, match="permission denied"):
+    with pytest.raises(NotPermitted, match="permission denied"):
         store.register([Registration("a", "ssh:elsewhere", "board")], "mallory")
-    with pytest.raises(StoreFailed, match="permission denied"):
+    with pytest.raises(NotPermitted, match="permission denied"):
         store.prune(0.0)
     farm.admin.store.set_state("b", DeviceState.MAINTENANCE, "new fan", "root@lab")
     assert farm.admin.store.free("a", "the job hangs", "root@lab")

@@ -12,19 +12,27 @@ from ontarget.device_farm.times import rfc3339
 
 
 @click.command("devices")
+@click.option("--watch", "watching", is_flag=True, help="Go on until Ctrl-C: a live table, or a line for each change.")
 @farm_options
 @json_option
-def command(farm: Path | None, on: tuple[str, ...], as_json: bool) -> None:
+def command(watching: bool, farm: Path | None, on: tuple[str, ...], as_json: bool) -> None:
     """List the farm's devices, and who holds which until when."""
     from ontarget.device_farm.farm import Farm
     from ontarget.device_farm.own import inventory_for
 
+    if watching and as_json:
+        raise click.UsageError("--watch and --json were both given: a list of JSON has an end")
+    headings = ("name", "model", "state", "holder", "purpose", "until", "reason")
     with Farm.open(inventory_for(farm, on, os.environ, Path.cwd())) as opened:
+        if watching:
+            from ontarget.device_farm.cli.watching import watch
+
+            watch(opened.statuses, headings, _row)
+            return
         statuses = opened.statuses()
     if as_json:
         print_json([as_record(status) for status in statuses])
         return
-    headings = ("name", "model", "state", "holder", "purpose", "until", "reason")
     print_table(headings, [_row(status) for status in statuses])
 
 

@@ -30,9 +30,8 @@ def command(farm: Path | None, on: tuple[str, ...], as_json: bool) -> None:
     done = "made" if before == 0 else "was there already"
     click.echo(f"the store {inventory.store} {done}, with schema {now} and {count} devices")
     if before == 0 and not inventory.store.startswith("sqlite:"):
-        click.echo(
-            "who uses it: GRANT ontarget_user TO ...; who looks after it: GRANT ontarget_user, ontarget_admin TO ..."
-        )
+        click.echo("to let people and jobs use it:  GRANT ontarget_user TO ...")
+        click.echo("to let them look after it:      GRANT ontarget_user, ontarget_admin TO ...")
 
 
 def bring_up(address: str) -> tuple[int, int]:

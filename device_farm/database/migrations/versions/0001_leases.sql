@@ -500,6 +500,16 @@ BEGIN
     PERFORM ontarget_offer(x.name) FROM jsonb_to_recordset(entries) AS x (name text);
 END $$;
 
+-- For administrators. Add lines of another store's log that are not there yet; the role is that of who adds them.
+CREATE FUNCTION ontarget_recall(lines jsonb) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    INSERT INTO transition (at, device, state, reason, author, role, token)
+    SELECT at, device, state, reason, author, session_user, token FROM jsonb_to_recordset(lines) AS x
+        (at double precision, device text, state text, reason text, author text, token bigint)
+    WHERE NOT EXISTS (SELECT 1 FROM transition t WHERE abs(t.at - x.at) < 1e-5 AND t.device = x.device
+                      AND t.reason = x.reason AND t.author = x.author)
+$$;
+
 -- For administrators. Forget leases, transitions and pools that are older than this; how many leases.
 CREATE FUNCTION ontarget_prune(age double precision) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
