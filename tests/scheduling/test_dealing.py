@@ -15,7 +15,7 @@ from ontarget.fixtures.models import Models
 from ontarget.fixtures.scheduling import DeviceScheduling
 from ontarget.fixtures.sharing import Job, TestAndModel, lower_bound
 from ontarget.fixtures.tokens import tokens
-from support.simulated_workers import Clock, Workers
+from support.simulated_workers import Clock, Go, Node, Workers
 
 
 @dataclass
@@ -48,16 +48,17 @@ class Simulation:
         self.collection = list(self.seconds)
         self.orders = tokens(models)
         clock = Clock()
-        self.crew = Workers(self._cost, clock, self._began)
+        self.crew = Workers(self._begin, clock)
         hook = SimpleNamespace(pytest_runtest_logreport=lambda report: self.failed.append(report.nodeid))
         config: Any = SimpleNamespace(getvalue=lambda _name: [f"{self.workers}*popen"], hook=hook)
         self.scheduler = DeviceScheduling(config, models, history=self.history, clock=clock)
         self.crew.scheduler = self.scheduler
         return self.crew.run(self.workers, self.collection)
 
-    def _began(self, number: int) -> None:
+    def _begin(self, node: Node, number: int, go: Go) -> None:
         if number < len(self.collection):
             self.scheduler.pytest_runtest_logstart(self.collection[number])
+        go(self._cost(node.name, number))
 
     def _cost(self, worker: str, number: int) -> float | None:
         if number >= len(self.collection):

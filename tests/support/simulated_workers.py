@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-Cost = Callable[[str, int], float | None]
-"""Seconds that a worker (by its id) spends on the item of a number; None: it dies of it."""
+Go = Callable[[float | None], None]
+Begin = Callable[["Node", int, Go], None]
+"""What a worker does on the item of a number: it calls `go` with the seconds that takes; None: it dies of it."""
 
 
 @dataclass
@@ -61,10 +62,13 @@ class Workers:
 
     scheduler: Any
 
-    def __init__(self, cost: Cost, clock: Clock, began: Callable[[int], None] = lambda _number: None) -> None:
-        self._cost = cost
+    def __init__(
+        self, begin: Begin, clock: Clock, through: Callable[[Node, int, int | None], None] = lambda *_: None
+    ) -> None:
+        """`through` hears of a worker that it is through with an item, and which follows."""
+        self._begin = begin
         self._clock = clock
-        self._began = began
+        self._heard = through
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self.nodes: list[Node] = []
@@ -102,12 +106,15 @@ class Workers:
         if node.current is not None and node.queue:
             number, node.running = node.current, True
             following = node.queue.popleft()
-            self._began(number)
-            seconds = self._cost(node.name, number)
-            if seconds is None:
-                self.later(0.0, lambda: self._die(node))
-            else:
-                self.later(seconds, lambda: self._through(node, number, following, seconds))
+            began = self._clock.now
+
+            def go(seconds: float | None) -> None:
+                if seconds is None:
+                    self.later(0.0, lambda: self._die(node))
+                else:
+                    self.later(seconds, lambda: self._through(node, number, following, self._clock.now - began))
+
+            self._begin(node, number, go)
 
     def _start(self, collection: Sequence[str]) -> None:
         node = Node(f"gw{len(self.nodes)}", self)
@@ -119,6 +126,7 @@ class Workers:
     def _through(self, node: Node, number: int, following: int | None, seconds: float) -> None:
         node.ran.append((self._clock.now, number))
         node.running, node.current = False, following
+        self._heard(node, number, following)
         self.scheduler.mark_test_complete(node, number, seconds)
         if following is None:
             self._end(node)
