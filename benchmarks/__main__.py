@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 
-NAMES = ("calls", "deploy", "farm_scale", "leases", "levels", "startup")
+NAMES = ("calls", "deploy", "farm_scale", "leases", "levels", "startup", "verdicts")
 
 
 def main() -> int:
