@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-import threading
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from ontarget.device_farm import waiting
@@ -24,8 +24,8 @@ class Contender(Protocol):
         """Release what was taken."""
         ...
 
-    def wait_for(self, device: str, queued: threading.Event) -> float:
-        """Wait in the queue for a device; return the moment (perf_counter) when it was ours. `queued` is set first."""
+    def wait_for(self, device: str, queued: Callable[[], None]) -> float:
+        """Wait in the queue for a device; return the moment (monotonic) when it was ours. `queued` is called first."""
         ...
 
     def close(self) -> None: ...
@@ -51,12 +51,12 @@ class Ours:
     def give_back(self) -> None:
         self._store.release(self._secret)
 
-    def wait_for(self, device: str, queued: threading.Event) -> float:
+    def wait_for(self, device: str, queued: Callable[[], None]) -> float:
         request = LeaseRequest(((device,),), self._name, "benchmark", TTL)
         grants, _ = waiting.acquire(
-            self._store, request, wait=TTL, wanted=device, progress=lambda _: queued.set(), clock=time.monotonic
+            self._store, request, wait=TTL, wanted=device, progress=lambda _: queued(), clock=time.monotonic
         )
-        now = time.perf_counter()
+        now = time.monotonic()
         self._secret = grants[0].secret
         return now
 
@@ -75,6 +75,7 @@ class Labgrid:
         os.environ["LG_USERNAME"] = name
         self._messages: Any = labgrid_coordinator_pb2
         self._loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self._loop)  # gRPC looks there
         self._session: Any = ClientSession(address, self._loop)
         self._place = ""
         self._reservation = ""
@@ -86,7 +87,7 @@ class Labgrid:
     def give_back(self) -> None:
         self._loop.run_until_complete(self._release())
 
-    def wait_for(self, device: str, queued: threading.Event) -> float:
+    def wait_for(self, device: str, queued: Callable[[], None]) -> float:
         return self._loop.run_until_complete(self._wait_for(device, queued))
 
     def close(self) -> None:
@@ -111,14 +112,14 @@ class Labgrid:
             await self._session.stub.CancelReservation(self._messages.CancelReservationRequest(token=self._reservation))
             self._reservation = ""
 
-    async def _wait_for(self, place: str, queued: threading.Event) -> float:
+    async def _wait_for(self, place: str, queued: Callable[[], None]) -> float:
         wanted = {"main": self._messages.Reservation.Filter(filter={"name": place})}
         made = await self._session.stub.CreateReservation(
             self._messages.CreateReservationRequest(filters=wanted, prio=0.0)
         )
         self._reservation = made.reservation.token
-        queued.set()
+        queued()
         await self._session._wait_reservation(self._reservation, verbose=False)
         if not await self._acquire(place):
             raise RuntimeError(f"the place {place} was reserved, and could not be acquired")
-        return time.perf_counter()
+        return time.monotonic()

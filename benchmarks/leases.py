@@ -2,7 +2,6 @@
 
 import multiprocessing
 import random
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -62,8 +61,8 @@ def crowd(addresses: Mapping[str, str], turns: Sequence[Turn], rounds: int) -> d
         client.start()
     rates: dict[str, list[float]] = {}
     for index, turn in enumerate(order):
-        barrier.wait()
-        done = sum(counts.get() for _ in clients)
+        barrier.wait(300.0)
+        done = sum(counts.get(timeout=turn.seconds + 60.0) for _ in clients)
         if index >= len(turns):
             name = f"{turn.kind}, any device" if turn.any_device else turn.kind
             rates.setdefault(name, []).append(done / turn.seconds)
@@ -73,6 +72,14 @@ def crowd(addresses: Mapping[str, str], turns: Sequence[Turn], rounds: int) -> d
 
 
 def _client(number: int, addresses: dict[str, str], turns: Sequence[Turn], barrier: Any, counts: Any) -> None:
+    try:
+        _take_turns(number, addresses, turns, barrier, counts)
+    except BaseException:
+        barrier.abort()  # nobody waits for one that failed
+        raise
+
+
+def _take_turns(number: int, addresses: dict[str, str], turns: Sequence[Turn], barrier: Any, counts: Any) -> None:
     chance = random.Random(number)
     contenders: dict[str, Contender] = {}
     for turn in turns:
@@ -119,30 +126,34 @@ def _pairs(addresses: Mapping[str, str], count: int) -> dict[str, list[float]]:
 def _handovers(addresses: Mapping[str, str], count: int) -> dict[str, list[float]]:
     chance = random.Random(2)
     found: dict[str, list[float]] = {kind: [] for kind in addresses}
+    waiters = {}
+    for kind, address in addresses.items():  # before there is any gRPC in this process
+        waiters[kind], theirs = _forking.Pipe()
+        _forking.Process(target=_wait, args=(kind, address, theirs), daemon=True).start()
+        theirs.close()
     holders = {kind: make(kind, address, "holder") for kind, address in addresses.items()}
     for number in range(count):
         for kind, holder in holders.items():
             device = DEVICES[number % len(DEVICES)]
             if not holder.take(device):
                 raise RuntimeError(f"{kind}: {device} is not free")
-            queued = threading.Event()
-            moments: list[float] = []
-            waiter = threading.Thread(target=_wait, args=(kind, addresses[kind], device, queued, moments))
-            waiter.start()
-            queued.wait()
+            waiters[kind].send(device)
+            waiters[kind].recv()
             time.sleep(chance.uniform(0.2, 1.2))  # whoever polls shall not be met always at the same moment
-            released = time.perf_counter()
+            released = time.monotonic()
             holder.give_back()
-            waiter.join()
-            found[kind].append(moments[0] - released)
+            found[kind].append(waiters[kind].recv() - released)
     return found
 
 
-def _wait(kind: str, address: str, device: str, queued: threading.Event, moments: list[float]) -> None:
+def _wait(kind: str, address: str, told: Any) -> None:
+    """Wait for each device that comes through the pipe; say that it is queued, and at which moment it was ours."""
     contender = make(kind, address, "waiter")
-    moments.append(contender.wait_for(device, queued))
-    contender.give_back()
-    contender.close()
+    while True:
+        untold = ["queued"]
+        moment = contender.wait_for(told.recv(), lambda: told.send(untold.pop()) if untold else None)  # noqa: B023
+        contender.give_back()
+        told.send(moment)
 
 
 def _show_rates(rates: Mapping[str, list[float]]) -> bool:
