@@ -18,6 +18,7 @@ OntargetError
     |   |-- NewerSchema    it was written by a newer ontarget
     |   `-- CorruptSamples samples that were damaged, or that another program wrote
     |-- LeaseLost          the lease ended while it was in use
+    |-- SigningFailed      the farm's signer gave no certificate
     `-- WaitRanOut         nothing came free within the time that was given
 """
 
@@ -89,6 +90,10 @@ class CorruptSamples(StoreFailed):
 
 
 class LeaseLost(InfraError):
+    pass
+
+
+class SigningFailed(InfraError):
     pass
 
 

@@ -169,6 +169,10 @@ class Farm:
         facts = self.status(lease.device.name).facts
         name = board_name(lease.device, self.store_id, own_store=self.inventory.source is None)
         way = prepare(lease, name, facts.get(_BOARD_PROCESS), progress)
+        if lease.device.certificate:
+            from ontarget.device_farm.certificates.ephemeral import Ephemeral
+
+            way.credential = Ephemeral(self.inventory, self._store, lease)
         if way.board is not None and way.ends:
             # if this process is killed, the next run knows that nobody else wants the board
             self._remember(lease, lease.device, {_BOARD_PROCESS: way.board.pid})

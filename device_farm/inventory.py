@@ -5,13 +5,13 @@ Everything that a file says becomes a frozen value here; keys that are not known
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import platformdirs
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ontarget.device_farm.errors import BadInventory
 from ontarget.device_farm.toml_lines import line_of, line_of_syntax_error
@@ -69,6 +69,7 @@ class DeviceEntry(_Frozen):
     power: Mapping[str, str | int | bool] | None = None
     tags: Mapping[str, Text] = Field(default_factory=dict)
     insecure: bool = False
+    certificate: bool = False
 
     @property
     def address(self) -> Address:
@@ -101,9 +102,23 @@ class DeviceEntry(_Frozen):
         return tags
 
 
+class AuthorityEntry(_Frozen):
+    """Who signs certificates: the key in a file of this host, or a command that has one signed elsewhere."""
+
+    key: Annotated[Path, Field(strict=False)] | None = None
+    signer: Annotated[tuple[str, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> "AuthorityEntry":
+        if (self.key is None) == (not self.signer):
+            raise ValueError('it takes one of `key = "farm-ca"` and `signer = ["ssh", "farm@HOST"]`')
+        return self
+
+
 class _File(_Frozen):
     version: int
     store: str = "sqlite:///farm.db"
+    ca: AuthorityEntry | None = None
     device: tuple[DeviceEntry, ...] = Field(default=(), strict=False)
 
     @field_validator("version")
@@ -122,12 +137,13 @@ class Inventory:
     store: str
     devices: tuple[DeviceEntry, ...]
     source: Path | None = None
+    ca: AuthorityEntry | None = None
 
     def named(self, name: str) -> DeviceEntry | None:
         return next((entry for entry in self.devices if entry.name == name), None)
 
     def with_devices(self, devices: Iterable[DeviceEntry]) -> "Inventory":
-        return Inventory(self.version, self.store, tuple(devices), self.source)
+        return replace(self, devices=tuple(devices))
 
 
 def load(path: Path) -> Inventory:
@@ -149,9 +165,13 @@ def load(path: Path) -> Inventory:
     except ValidationError as error:
         raise _explained(error, data, text, path) from error
     _refuse_repeated_names(read.device, text, path)
+    _refuse_unsigned(read, text, path)
     base = path.absolute().parent
     devices = tuple(_completed(entry, base) for entry in read.device)
-    return Inventory(read.version, _absolute_store(read.store, base), devices, path.absolute())
+    ca = read.ca
+    if ca is not None and ca.key is not None:
+        ca = ca.model_copy(update={"key": base / ca.key.expanduser()})
+    return Inventory(read.version, _absolute_store(read.store, base), devices, path.absolute(), ca)
 
 
 def entries_from_words(words: Sequence[str]) -> Inventory:
@@ -226,6 +246,24 @@ def _refuse_repeated_names(devices: Sequence[DeviceEntry], text: str, path: Path
                 line=line,
             )
         first[entry.name] = line
+
+
+def _refuse_unsigned(read: _File, text: str, path: Path) -> None:
+    for index, entry in enumerate(read.device):
+        if not entry.certificate:
+            continue
+        line = line_of(text, ("device", index, "certificate"))
+        if not isinstance(entry.address, SshAddress):
+            raise BadInventory(
+                f'device "{entry.name}": only a device behind ssh: takes a certificate', path=path, line=line
+            )
+        if read.ca is None:
+            raise BadInventory(
+                f'device "{entry.name}" wants a certificate, and nobody signs: give the file '
+                '`ca = { key = "farm-ca" }`, made by `ontarget farm ca init`, or a `signer`',
+                path=path,
+                line=line,
+            )
 
 
 def _explained(error: ValidationError, data: Mapping[str, Any], text: str, path: Path) -> BadInventory:

@@ -20,6 +20,7 @@ from ontarget.harness.transports.protocols import ByteChannel, Completed, Consol
 
 if TYPE_CHECKING:
     from ontarget.device_farm.boards import Board
+    from ontarget.harness.transports.credential import Credential
 
 log = logging.getLogger(__name__)
 
@@ -68,12 +69,14 @@ class Way:
     """What stands ready for a device: its power is on, nothing is connected yet.
 
     `quiet` keeps others on the same host from disturbing while something is timed. `ends` undoes what was started.
+    `credential` proves who we are to a device that wants a certificate.
     """
 
     entry: DeviceEntry
     board: "Board | None" = None
     quiet: Callable[[], AbstractContextManager[None]] = nullcontext
     ends: list[Callable[[], object]] = field(default_factory=list)
+    credential: "Callable[[], Credential] | None" = None
 
     @property
     def console_url(self) -> str | None:
@@ -150,6 +153,7 @@ class Way:
                 host_key=self.entry.host_key,
                 identity=self.entry.identity,
                 jump=self.entry.jump,
+                credential=self.credential,
             )
         raise UserError(f"{self.entry.connect}: this version of ontarget cannot connect to it", device=self.entry.name)
 

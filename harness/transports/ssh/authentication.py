@@ -1,20 +1,27 @@
 """Proves to a server who we are, by keys only."""
 
 from collections.abc import Iterator
+from io import StringIO
 
 import paramiko
 
 from ontarget.harness.errors import AuthenticationFailed, MissingFile
+from ontarget.harness.transports.credential import Credential
 from ontarget.harness.transports.ssh.errors import reason
 from ontarget.harness.transports.ssh.hostkeys import fingerprint
 from ontarget.harness.transports.ssh.targets import Target
 
 
-def authenticate(connection: paramiko.Transport, target: Target, device: str) -> None:
-    """Offer the target's keys and the agent's, in turn. Raises AuthenticationFailed, MissingFile, ConnectionLost."""
+def authenticate(
+    connection: paramiko.Transport, target: Target, device: str, credential: Credential | None = None
+) -> None:
+    """Offer the credential and no other, else the target's keys and the agent's, in turn.
+
+    Raises AuthenticationFailed, MissingFile, ConnectionLost.
+    """
     tried: list[str] = []
     allowed = "publickey"
-    for label, key in _keys(target, device, tried):
+    for label, key in _keys(target, device, tried) if credential is None else [_certified(credential)]:
         tried.append(label)
         try:
             further = connection.auth_publickey(target.user, key)
@@ -32,6 +39,13 @@ def authenticate(connection: paramiko.Transport, target: Target, device: str) ->
         allowed = ", ".join(further)
         tried.append(f"{label} was taken, and the server wants a second proof, which is not supported")
         break
+    if credential is not None:
+        raise AuthenticationFailed(
+            f"{target.host} port {target.port} did not let {target.user!r} in by {tried[0]}, which is all that was "
+            "offered. Expected a server that trusts the farm's authority and lets that principal in (`ontarget farm ca "
+            "show`), with a clock that is right: a certificate ends with its lease",
+            device=device,
+        )
     raise AuthenticationFailed(
         f"{target.host} port {target.port} let {target.user!r} in by none of these: "
         f"{'; '.join(tried) or 'no key found'}. "
@@ -39,6 +53,12 @@ def authenticate(connection: paramiko.Transport, target: Target, device: str) ->
         f"{target.user}@{target.host}`, or name the right one as `identity`",
         device=device,
     )
+
+
+def _certified(credential: Credential) -> tuple[str, paramiko.PKey]:
+    key = paramiko.Ed25519Key.from_private_key(StringIO(credential.private_key))
+    key.load_certificate(credential.certificate)
+    return credential.told, key
 
 
 def _keys(target: Target, device: str, notes: list[str]) -> Iterator[tuple[str, paramiko.PKey]]:

@@ -10,6 +10,7 @@ from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 from paramiko.packet import Packetizer
 
 from ontarget.harness.errors import DeadlineExceeded, DeviceUnreachable
+from ontarget.harness.transports.credential import Credential
 from ontarget.harness.transports.ssh.authentication import authenticate
 from ontarget.harness.transports.ssh.errors import reason, translated
 from ontarget.harness.transports.ssh.hostkeys import check, known_keys, preferred_types
@@ -128,7 +129,13 @@ def dial(host: str, port: int, ends: float, device: str) -> socket.socket:
 
 
 def connect(
-    wire: "socket.socket | paramiko.Channel", target: Target, *, device: str, host_key: str | None, ends: float
+    wire: "socket.socket | paramiko.Channel",
+    target: Target,
+    *,
+    device: str,
+    host_key: str | None,
+    ends: float,
+    credential: Credential | None = None,
 ) -> Connection:
     """Negotiate, check the host key, authenticate. Raises DeviceUnreachable and its kinds, DeadlineExceeded."""
     known = known_keys(target) if host_key is None else {}
@@ -145,7 +152,7 @@ def connect(
         check(transport.get_remote_server_key(), target, device=device, expected=host_key, known=known)
         transport.auth_timeout = max(0.1, ends - time.monotonic())
         with translated(device, f"log in as {target.user!r}"):
-            authenticate(transport, target, device)
+            authenticate(transport, target, device, credential)
         if isinstance(wire, socket.socket):
             transport.set_keepalive(_KEEPALIVE_SECONDS)
         else:

@@ -1,20 +1,24 @@
 """A device behind an SSH server."""
 
 import logging
+import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+import paramiko
+
 from ontarget.harness.errors import DeadlineExceeded, DeployFailed, DeviceFull, MissingFile
 from ontarget.harness.transports.address import SshAddress, parse_destination
+from ontarget.harness.transports.credential import Credential
 from ontarget.harness.transports.protocols import ByteChannel, Completed
 from ontarget.harness.transports.ssh.channel import SshChannel
 from ontarget.harness.transports.ssh.connection import Connection, connect, dial
 from ontarget.harness.transports.ssh.errors import translated
 from ontarget.harness.transports.ssh.process import RemoteProcess
-from ontarget.harness.transports.ssh.targets import DEFAULT_CONFIG, read_config, resolve
+from ontarget.harness.transports.ssh.targets import DEFAULT_CONFIG, Target, read_config, resolve
 from ontarget.harness.transports.ssh.tunnel import Tunnel
 from ontarget.harness.transports.text import shown
 
@@ -45,6 +49,7 @@ class _Settings:
     jump: str | None
     config: Path | None
     known_hosts: tuple[Path, ...] | None
+    credential: Callable[[], Credential] | None
 
 
 class SshTransport:
@@ -67,6 +72,7 @@ class SshTransport:
         jump: str | None = None,
         config: Path | None = DEFAULT_CONFIG,
         known_hosts: Sequence[Path] | None = None,
+        credential: Callable[[], Credential] | None = None,
         deadline: float = 20.0,
     ) -> Self:
         """Connect, check the host key, log in.
@@ -75,11 +81,12 @@ class SshTransport:
         default those of the user and of the system. `identity` is a private key file, the only one then to be tried
         (with ssh-agent, if it is locked). `jump` is `[user@]host[:port]`, several joined by commas, the nearest to us
         first; a jump host's key must be known. `config` is the ssh configuration that completes the address.
+        `credential` is asked before each connection, and what it gives is all that the device is offered.
 
         Raises HostKeyRefused, AuthenticationFailed, DeviceUnreachable, DeadlineExceeded, BadAddress, MissingFile.
         """
         known = None if known_hosts is None else tuple(known_hosts)
-        return cls(name, _Settings(address, host_key, identity, jump, config, known), deadline)
+        return cls(name, _Settings(address, host_key, identity, jump, config, known, credential), deadline)
 
     @property
     def name(self) -> str:
@@ -152,8 +159,9 @@ class SshTransport:
             self._jump.close()
 
     def _connect(self, deadline: float) -> Connection:
-        ends = time.monotonic() + deadline
         settings = self._settings
+        credential = None if settings.credential is None else settings.credential()
+        ends = time.monotonic() + deadline
         with translated(self._name, f"read the ssh configuration {settings.config}"):
             target = resolve(
                 settings.address,
@@ -164,7 +172,7 @@ class SshTransport:
             )
         if target.jump is None:
             wire = dial(target.host, target.port, ends, self._name)
-            return connect(wire, target, device=self._name, host_key=settings.host_key, ends=ends)
+            return self._on(wire, target, credential, ends)
         before, _, last = target.jump.rpartition(",")
         self._jump = SshTransport.connect(
             f"{self._name} (jump host {last})",
@@ -176,10 +184,16 @@ class SshTransport:
         )
         try:
             tunnel = self._jump._connection.tunnel(target.host, target.port, ends)
-            return connect(tunnel, target, device=self._name, host_key=settings.host_key, ends=ends)
+            return self._on(tunnel, target, credential, ends)
         except BaseException:
             self._jump.close()
             raise
+
+    def _on(
+        self, wire: socket.socket | paramiko.Channel, target: Target, credential: Credential | None, ends: float
+    ) -> Connection:
+        expected = self._settings.host_key
+        return connect(wire, target, device=self._name, host_key=expected, ends=ends, credential=credential)
 
 
 def _feed(process: RemoteProcess, stdin: bytes, ends: float) -> None:
