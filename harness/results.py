@@ -32,9 +32,9 @@ class CheckRecord:
     """One check of one test on one device.
 
     `quantiles` are p50, p90 and p99 of one call by side (in seconds, or instructions); `findings` what the same pairs
-    say of other metrics (`check`, `message`, `verdict`); `accuracy` how close each side's result came to the reference.
-    Each is None where nothing of the kind was measured. `accepted` is the number of the acceptance by which a
-    regressed result passes.
+    say of other metrics (`check`, `message`, `verdict`); `accuracy` how close each side's result came to the reference;
+    `self_test` what A against A says of the device. Each is None where nothing of the kind was measured. `accepted` is
+    the number of the acceptance by which a regressed result passes.
     """
 
     id: str
@@ -50,6 +50,7 @@ class CheckRecord:
     quantiles: Mapping[str, Mapping[str, float]] | None = None
     findings: tuple[Mapping[str, Any], ...] | None = None
     accuracy: Mapping[str, Any] | None = None
+    self_test: Mapping[str, Any] | None = None
     accepted: int | None = None
 
 
@@ -78,6 +79,7 @@ class RunResults:
     tests: list[CheckRecord]
     accepted: list[dict[str, Any]] = field(default_factory=list)
     schema: int = SCHEMA
+    self_test: dict[str, Any] | None = None  # by device
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -118,21 +118,12 @@ def compare(
     device = candidate.device
     device.require_timing()
     counted = device.info.clock is Clock.INSTRUCTIONS
-    contest = Contest(
-        candidate=candidate,
-        baseline=baseline or candidate,
-        call=call,
-        prepare=prepare,
-        cores=plan.cores_on(device) if baseline is not None or plan.level_pairs else plan.cores or (),
-        threads=plan.threads,
-        environment=plan.environment,
-        call_deadline=plan.call_deadline,
-    )
+    contest = contest_of(call, candidate, baseline or candidate, plan, prepare)
     reason = "no baseline" if baseline is None else unlike(candidate, baseline)
     if reason is None:
         try:
             if counted:
-                return _described(instructions.compare(contest), contest, plan)
+                return described(instructions.compare(contest), contest, plan)
             calls = scout(contest, pair_seconds=plan.pair_seconds)
             main, others = plan.questions(history)
             evidence = gather(
@@ -147,12 +138,28 @@ def compare(
         except BaselineUnusable as error:
             reason = f"no usable baseline: {error}"
         else:
-            found = _finish(contest, plan, calls, evidence)
+            found = finished(contest, plan, calls, evidence)
             return _with_level(found, contest, plan, rng, plan.level_pairs)
-    found = _described(not_compared(instructions.CHECK if counted else CHECK, reason), contest, plan)
+    found = described(not_compared(instructions.CHECK if counted else CHECK, reason), contest, plan)
     if baseline is None:
         found = replace(found, builds={Side.CANDIDATE: found.builds[Side.CANDIDATE]})
     return found if counted else _with_level(found, contest, plan, rng, 2 * plan.level_pairs)
+
+
+def contest_of(
+    call: Call, candidate: DeployedBuild, baseline: DeployedBuild, plan: Plan, prepare: Prepare | None
+) -> Contest:
+    """The two builds, started as the plan says."""
+    return Contest(
+        candidate=candidate,
+        baseline=baseline,
+        call=call,
+        prepare=prepare,
+        cores=plan.cores_on(candidate.device),
+        threads=plan.threads,
+        environment=plan.environment,
+        call_deadline=plan.call_deadline,
+    )
 
 
 def unlike(candidate: DeployedBuild, baseline: DeployedBuild) -> str | None:
@@ -169,13 +176,14 @@ def _with_level(found: Comparison, contest: Contest, plan: Plan, rng: np.random.
     return replace(found, level=measure_level(contest, rng, pairs=pairs, pair_seconds=plan.pair_seconds))
 
 
-def _described(found: Comparison, contest: Contest, plan: Plan) -> Comparison:
+def described(found: Comparison, contest: Contest, plan: Plan) -> Comparison:
     """The comparison with what it is a result of."""
     builds = {side: BuildFacts(contest.build(side).digest, contest.build(side).toolchain) for side in SIDES}
     return replace(found, cores=contest.cores, threads=plan.threads, backend=plan.backend, builds=builds)
 
 
-def _finish(contest: Contest, plan: Plan, calls: CallPlan, evidence: Evidence) -> Comparison:
+def finished(contest: Contest, plan: Plan, calls: CallPlan, evidence: Evidence) -> Comparison:
+    """The comparison that a plan's evidence amounts to."""
     sound = evidence.sound
     verdict = judged(
         evidence.answer,
@@ -201,7 +209,7 @@ def _finish(contest: Contest, plan: Plan, calls: CallPlan, evidence: Evidence) -
         quantiles={side: quantiles(values) for side, values in samples.items()},
         findings=_findings(evidence),
     )
-    return _described(found, contest, plan)
+    return described(found, contest, plan)
 
 
 def _findings(evidence: Evidence) -> tuple[Finding, ...]:
