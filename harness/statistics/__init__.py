@@ -1,5 +1,6 @@
-"""Verdicts from launch pairs: pure and deterministic, on NumPy alone."""
+"""Verdicts from launch pairs and histories: pure and deterministic, on NumPy alone."""
 
+from ontarget.harness.statistics.changes import ChangePoint, change_points, detect
 from ontarget.harness.statistics.ebh import e_bh
 from ontarget.harness.statistics.sequential import (
     EProcessRule,
@@ -10,4 +11,15 @@ from ontarget.harness.statistics.sequential import (
     verdict,
 )
 
-__all__ = ["EProcessRule", "confirmation_rule", "decide", "e_bh", "eprocess_rule", "sequential", "verdict"]
+__all__ = [
+    "ChangePoint",
+    "EProcessRule",
+    "change_points",
+    "confirmation_rule",
+    "decide",
+    "detect",
+    "e_bh",
+    "eprocess_rule",
+    "sequential",
+    "verdict",
+]
