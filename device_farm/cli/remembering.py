@@ -14,7 +14,7 @@ from ontarget.device_farm.errors import BadDuration
 from ontarget.harness.errors import OntargetError
 
 if TYPE_CHECKING:
-    from ontarget.device_farm.memory.memory import Memory
+    from ontarget.device_farm.memory.memory import Memory, Series
 
 
 @contextmanager
@@ -26,6 +26,21 @@ def opened_memory(farm: Path | None, on: tuple[str, ...]) -> "Iterator[Memory]":
 
     with Memory.open(memory_address(inventory_for(farm, on, os.environ, Path.cwd()).store)) as memory:
         yield memory
+
+
+def chosen_series(memory: "Memory", test: str | None, device: str | None, check: str | None) -> "list[Series]":
+    """The series of a test (of all), narrowed. Raises NoSuchTest, click.UsageError if nothing is left of it."""
+    from ontarget.device_farm.memory.finding import find_tests
+
+    tests = None if test is None else set(find_tests(memory, test))
+    known = [series for series in memory.known_series() if tests is None or series[0] in tests]
+    for option, given, place in (("--device", device, 1), ("--check", check, 2)):
+        there = sorted({series[place] for series in known})
+        if given is not None and given not in there:
+            others = ", ".join(there) or "nothing"
+            raise click.UsageError(f"{option}: nothing is remembered of {given!r}; there is {others}")
+        known = [series for series in known if given in (None, series[place])]
+    return known
 
 
 def complete_test(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
