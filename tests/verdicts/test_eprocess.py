@@ -70,6 +70,7 @@ def _prefixes(row: FloatArray) -> list[FloatArray]:
     return [row[:pairs] for pairs in range(1, len(row) + 1)]
 
 
+@settings(deadline=None)
 @given(arrays(np.float64, st.integers(0, 12), elements=st.floats(-0.1, 0.1)), sizes, sizes)
 def test_the_history_free_bets_never_fall_with_the_size(past: FloatArray, one: float, other: float) -> None:
     """So that for a faster candidate, too, their wealth is not expected to grow."""
@@ -119,6 +120,7 @@ def test_learned_bets_are_odds_of_the_modes_that_were_learned() -> None:
     assert bets[2] < -0.5
 
 
+@settings(deadline=None)
 @given(arrays(np.float64, st.integers(1, 9), elements=st.floats(-1e3, 1e3)))
 def test_the_median_is_numpys(values: FloatArray) -> None:
     assert median(values) == pytest.approx(np.median(values))
@@ -134,6 +136,7 @@ def test_e_bh_by_hand() -> None:
     assert e_bh({}) == set()
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.integers(), st.floats(0, 1e6), max_size=30), st.floats(0.001, 1))
 def test_e_bh_believes_the_largest_and_enough_of_them(e_values: dict[int, float], alpha: float) -> None:
     believed = e_bh(e_values, alpha)

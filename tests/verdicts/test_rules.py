@@ -4,7 +4,7 @@ from math import log1p
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -101,12 +101,14 @@ def test_a_suspect_is_confirmed_with_less() -> None:
     assert pairs < decide(eprocess_rule(), d)[1]
 
 
+@settings(deadline=None)  # a busy machine
 @given(differences)
 def test_less_than_twelve_pairs_are_never_enough_to_fail_a_test(d: FloatArray) -> None:
     """Wealth at most doubles with a pair, and 2 ** 11 is less than 1 / 0.025 %."""
     assert decide(eprocess_rule(), np.abs(d[:11]) + 0.01)[0] is not Answer.REGRESSED
 
 
+@settings(deadline=None)  # a busy machine
 @given(differences)
 def test_slower_and_faster_mirror_each_other(d: FloatArray) -> None:
     here, mirrored = (eprocess_rule(smallest_effect=0.0, alpha=0.02, pass_alpha=1e-9) for _ in range(2))
@@ -115,6 +117,7 @@ def test_slower_and_faster_mirror_each_other(d: FloatArray) -> None:
     assert both or mirrored.look(-d) is mirror[here.look(d)]
 
 
+@settings(deadline=None)  # a busy machine
 @given(differences, st.data())
 def test_an_answer_depends_on_what_is_looked_at_alone(d: FloatArray, data: st.DataObject) -> None:
     """However a rule was used before: for other differences, for more of these, for fewer."""
