@@ -8,6 +8,7 @@ multiple of it, or so long that one tick more or less drowns.
 """
 
 from contextlib import ExitStack
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
@@ -24,6 +25,7 @@ from ontarget.harness.metrics.pairs import (
     start,
 )
 from ontarget.harness.metrics.planning import CallPlan
+from ontarget.harness.metrics.reference import Level
 from ontarget.harness.outcomes import Answer
 from ontarget.harness.results import Verdict
 from ontarget.harness.statistics.bursts import BurstStatistic
@@ -103,6 +105,23 @@ def compare(contest: Contest) -> Comparison:
         plan=plan,
         cores=contest.cores,
         quantiles=counts,
+    )
+
+
+def count(contest: Contest, found: Comparison) -> Comparison:
+    """A comparison that had no baseline, with what the candidate takes by itself: for the test's history.
+
+    Raises what the candidate's code ends in, and InfraError.
+    """
+    plan, batches = _count(contest, Side.CANDIDATE, None)
+    counts = quantiles(batches[plan.warmup_samples :] / (NS_PER_INSTRUCTION * plan.calls_per_sample))
+    return replace(
+        found,
+        unit="instructions",
+        per_call=1 / (NS_PER_INSTRUCTION * plan.calls_per_sample),
+        plan=plan,
+        quantiles={Side.CANDIDATE: counts},
+        level=Level(ratios=(), seconds=counts.p50, reference=""),
     )
 
 

@@ -17,6 +17,8 @@ from ontarget.harness.metrics.pairs import SIDES, BaselineUnusable, Call, Contes
 from ontarget.harness.metrics.planning import CallPlan
 from ontarget.harness.metrics.questions import LATENCY, SPREAD, TAIL, Question, longer_tailed, slower, wider
 from ontarget.harness.metrics.reference import measure_level
+from ontarget.harness.metrics.steadiness import THROTTLED
+from ontarget.harness.metrics.throttling import SPOILT, whose_throttling
 from ontarget.harness.metrics.words import finding_message, latency_message
 from ontarget.harness.outcomes import Answer
 from ontarget.harness.statistics import confirmation_rule, eprocess_rule
@@ -139,11 +141,15 @@ def compare(
             reason = f"no usable baseline: {error}"
         else:
             found = finished(contest, plan, calls, evidence)
+            if sum(pair.flaw == THROTTLED for pair in evidence.pairs) >= SPOILT:
+                found = _with_throttling(found, contest, calls, rng, pause)
             return _with_level(found, contest, plan, rng, plan.level_pairs)
     found = described(not_compared(instructions.CHECK if counted else CHECK, reason), contest, plan)
     if baseline is None:
         found = replace(found, builds={Side.CANDIDATE: found.builds[Side.CANDIDATE]})
-    return found if counted else _with_level(found, contest, plan, rng, 2 * plan.level_pairs)
+    if counted:
+        return instructions.count(contest, found) if plan.level_pairs else found
+    return _with_level(found, contest, plan, rng, 2 * plan.level_pairs)
 
 
 def contest_of(
@@ -174,6 +180,19 @@ def _with_level(found: Comparison, contest: Contest, plan: Plan, rng: np.random.
     if pairs == 0:
         return found
     return replace(found, level=measure_level(contest, rng, pairs=pairs, pair_seconds=plan.pair_seconds))
+
+
+def _with_throttling(
+    found: Comparison, contest: Contest, calls: CallPlan, rng: np.random.Generator, pause: Callable[[float], None]
+) -> Comparison:
+    """The comparison with the finding whose throttling it is that spoilt pairs."""
+    times = np.concatenate([pair.samples[Side.CANDIDATE].reshape(-1) for pair in found.pairs])
+    call_seconds = max(float(np.median(times)) * found.per_call, 1e-9)
+    try:
+        finding = whose_throttling(contest, calls, call_seconds, rng, pause)
+    except BaselineUnusable:  # it ran in the pairs; what is known of them stands
+        return found
+    return replace(found, findings=(*found.findings, finding))
 
 
 def described(found: Comparison, contest: Contest, plan: Plan) -> Comparison:

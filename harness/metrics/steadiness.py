@@ -11,6 +11,7 @@ RECENT_PAIRS = 5
 CLOCK_BAND = 0.20
 TEMPERATURE_BAND_C = 10.0
 FEWEST_FLAWED = 5
+THROTTLED = "the device throttled"
 
 
 class Measured(Protocol):
@@ -26,7 +27,7 @@ class Measured(Protocol):
 def flaw(before: Conditions, after: Conditions, earlier: Sequence[Measured]) -> str | None:
     """Why a pair measured between `before` and `after` does not count, None if it does. `earlier`: in order, all."""
     if after.throttled:
-        return "the device throttled"
+        return THROTTLED
     if before.governor != after.governor:
         return f"the governor went from {before.governor} to {after.governor}"
     recent = [pair.after for pair in earlier[-RECENT_PAIRS:]]

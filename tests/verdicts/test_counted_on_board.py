@@ -11,8 +11,9 @@ from ontarget.harness.abi import Abi
 from ontarget.harness.agent.session import Fence
 from ontarget.harness.device import Clock, Device
 from ontarget.harness.metrics.comparison import Comparison
-from ontarget.harness.metrics.latency import compare
+from ontarget.harness.metrics.latency import Plan, compare
 from ontarget.harness.metrics.pairs import Side
+from ontarget.harness.metrics.selftest import against_itself
 from ontarget.harness.outcomes import Answer
 from support.boards import connected
 from support.spinning import spin, spinning
@@ -58,3 +59,19 @@ def test_three_parts_in_a_thousand_are_found(device: Device, tmp_path: Path, per
     assert found.verdict.answer is answer
     assert found.verdict.effect == pytest.approx(permille / 2000 - 1, abs=0.0005)
     assert "instructions" in found.message
+
+
+def test_a_count_stands_by_itself_where_there_is_no_baseline(device: Device, tmp_path: Path) -> None:
+    build = device.deploy(spinning(tmp_path, "candidate", permille=2000, abi=Abi.AARCH64))
+    found = compare(spin(150_000), build, None, plan=Plan(level_pairs=1), rng=np.random.default_rng())
+    assert (found.verdict.answer, found.message) == (Answer.INCONCLUSIVE, "no baseline")
+    assert found.level is not None
+    assert found.level.seconds == found.quantiles[Side.CANDIDATE].p50 == pytest.approx(6 * 150_000, rel=0.02)
+
+
+def test_a_board_that_counts_resolves_a_part_in_a_thousand(device: Device, tmp_path: Path) -> None:
+    build = device.deploy(spinning(tmp_path, "candidate", permille=2000, abi=Abi.AARCH64))
+    comparison, found = against_itself(spin(150_000), build, plan=Plan(), rng=np.random.default_rng())
+    assert found.answers == {"instructions": "pass"}
+    assert found.resolution == 0.001
+    assert comparison.verdict.pairs == 1

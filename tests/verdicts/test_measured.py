@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ontarget.harness.agent.process import Bound, Process
+from ontarget.harness.conditions import Conditions
 from ontarget.harness.device import Clock, DeployedBuild, Device
 from ontarget.harness.errors import Crashed, MissingSymbol, TimedOut, UntimedDevice
 from ontarget.harness.metrics.comparison import Comparison
@@ -143,6 +144,20 @@ def test_a_level_is_told_in_turns_of_the_reference_kernel(device: Device, tmp_pa
     assert twice.value - once.value == pytest.approx(np.log(2), abs=0.1)
     assert twice.seconds == pytest.approx(2 * once.seconds, rel=0.5)
     assert once.reference == twice.reference
+
+
+def test_throttling_that_spoils_pairs_is_looked_into(
+    device: Device, baseline: DeployedBuild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is judged, and a device that never cools down blames nobody."""
+    monkeypatch.setattr(device, "conditions", lambda: Conditions(throttled=True))
+    paused: list[float] = []
+    found = compare(
+        spin(TURNS), candidate(device, tmp_path), baseline, plan=QUICK, rng=np.random.default_rng(), pause=paused.append
+    )
+    assert found.verdict.answer is Answer.INVALID
+    assert [(finding.check, finding.verdict.pairs) for finding in found.findings] == [("latency-throttling", 0)]
+    assert found.told_findings == ()
 
 
 def test_a_level_is_measured_beside_a_verdict(device: Device, baseline: DeployedBuild, tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ class Level:
 
     `ratios` are log(call's time / one turn's time) by pair; `seconds` is the call's median time; `reference` the
     kernel's digest; `pairs` are all that were measured by `plan`, with flaws and without. Levels of one kernel on one
-    device, system and agent can be compared, run by run.
+    device, system and agent can be compared, run by run. Where instructions are counted, `seconds` is their number, and
+    stands by itself.
     """
 
     ratios: tuple[float, ...]
