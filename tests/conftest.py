@@ -1,6 +1,6 @@
 """Fixtures that several areas share."""
 
 from support.boards import boards_home, shared_board
-from support.postgresql import postgresql_database, postgresql_server
+from support.postgresql import postgresql_database, postgresql_server, postgresql_store
 
-__all__ = ["boards_home", "postgresql_database", "postgresql_server", "shared_board"]
+__all__ = ["boards_home", "postgresql_database", "postgresql_server", "postgresql_store", "shared_board"]

@@ -72,24 +72,31 @@ class Listener:
     def _hear(self) -> None:
         """Until nobody has wanted to hear for a while, or the store is closed."""
         with self._database.engine.connect() as pooled:
-            driver: psycopg.Connection[Any] = pooled.connection.driver_connection  # type: ignore[assignment]
+            driver = pooled.connection.driver_connection
             pooled.detach()  # it is not to be handed out to others
-            driver.execute(f"LISTEN {self._channel}")
-            self._listening.set()
-            with self._lock:
-                for heard in self._heard.values():
-                    heard.set()
-            wanted = time.monotonic()
-            while not self._closed.is_set():
-                for told in driver.notifies(timeout=_LOOK):
-                    with self._lock:
-                        listener = self._heard.get(told.payload)
-                    if listener is not None:
-                        listener.set()
+            try:
+                self._hear_on(driver)
+            except psycopg.Error:
+                pooled.invalidate()  # else it is asked to take back what was not committed
+                raise
+
+    def _hear_on(self, driver: Any) -> None:
+        driver.execute(f"LISTEN {self._channel}")
+        self._listening.set()
+        with self._lock:
+            for heard in self._heard.values():
+                heard.set()
+        wanted = time.monotonic()
+        while not self._closed.is_set():
+            for told in driver.notifies(timeout=_LOOK):
                 with self._lock:
-                    if self._heard:
-                        wanted = time.monotonic()
-                    elif time.monotonic() - wanted > _IDLE:
-                        self._listening.clear()
-                        self._thread = None
-                        return
+                    listener = self._heard.get(told.payload)
+                if listener is not None:
+                    listener.set()
+            with self._lock:
+                if self._heard:
+                    wanted = time.monotonic()
+                elif time.monotonic() - wanted > _IDLE:
+                    self._listening.clear()
+                    self._thread = None
+                    return

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from ontarget.device_farm.farm import Farm
 from ontarget.device_farm.leases.sql import open_store
 from ontarget.device_farm.leases.store import DeviceState
@@ -27,9 +29,16 @@ def client(*words: str) -> "subprocess.Popen[str]":
     )
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'farm.db'}"
+    address: str = request.getfixturevalue("postgresql_store")
+    return address
+
+
 @contextmanager
-def farm_with_holder(tmp_path: Path, ttl: float) -> Iterator[tuple[Farm, "subprocess.Popen[str]"]]:
-    address = f"sqlite:///{tmp_path / 'farm.db'}"
+def farm_with_holder(address: str, ttl: float) -> Iterator[tuple[Farm, "subprocess.Popen[str]"]]:
     with (
         Farm(lease_client.inventory(address), open_store(address)) as farm,
         client(address, "hold", str(ttl)) as holder,
@@ -42,10 +51,9 @@ def farm_with_holder(tmp_path: Path, ttl: float) -> Iterator[tuple[Farm, "subpro
             holder.kill()
 
 
-def test_no_device_is_used_by_two(tmp_path: Path) -> None:
-    address = f"sqlite:///{tmp_path / 'farm.db'}"
-    with Farm(lease_client.inventory(address), open_store(address)) as farm:
-        clients = [client(address, "contend", str(tmp_path), str(TURNS)) for _ in range(PROCESSES)]
+def test_no_device_is_used_by_two(tmp_path: Path, store_address: str) -> None:
+    with Farm(lease_client.inventory(store_address), open_store(store_address)) as farm:
+        clients = [client(store_address, "contend", str(tmp_path), str(TURNS)) for _ in range(PROCESSES)]
         for process in clients:
             _, errors = process.communicate(timeout=100)
             assert process.returncode == 0, errors
@@ -57,8 +65,8 @@ def test_no_device_is_used_by_two(tmp_path: Path) -> None:
     assert len(set(everything)) == len(everything) == PROCESSES * (TURNS + TURNS // 4)
 
 
-def test_a_killed_clients_device_comes_back(tmp_path: Path) -> None:
-    with farm_with_holder(tmp_path, 1.0) as (farm, holder):
+def test_a_killed_clients_device_comes_back(store_address: str) -> None:
+    with farm_with_holder(store_address, 1.0) as (farm, holder):
         holder.kill()
         holder.wait()
         said: list[str] = []
@@ -67,8 +75,8 @@ def test_a_killed_clients_device_comes_back(tmp_path: Path) -> None:
         assert "held by holder" in said[0]
 
 
-def test_a_stopped_client_learns_that_its_lease_has_passed_on(tmp_path: Path) -> None:
-    with farm_with_holder(tmp_path, 1.0) as (farm, holder):
+def test_a_stopped_client_learns_that_its_lease_has_passed_on(store_address: str) -> None:
+    with farm_with_holder(store_address, 1.0) as (farm, holder):
         assert holder.stdin is not None
         assert holder.stdout is not None
         os.kill(holder.pid, signal.SIGSTOP)

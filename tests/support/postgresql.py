@@ -20,7 +20,10 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
 
+from ontarget.device_farm.database import schema
+from ontarget.device_farm.database.opening import connect
 from support.waiting import eventually
 
 SERVER_VARIABLE = "ONTARGET_TEST_POSTGRESQL"
@@ -109,7 +112,8 @@ class Server:
 
 def administration(url: URL) -> Engine:
     """An engine on the server's own database, outside transactions."""
-    return create_engine(url.set(drivername="postgresql+psycopg", database="postgres"), isolation_level="AUTOCOMMIT")
+    at = url.set(drivername="postgresql+psycopg", database="postgres")
+    return create_engine(at, isolation_level="AUTOCOMMIT", poolclass=NullPool)
 
 
 @contextmanager
@@ -166,6 +170,22 @@ def postgresql_database(postgresql_server: URL) -> Iterator[str]:
     """The address of an empty database of the test's own."""
     with database(postgresql_server) as made:
         yield made
+
+
+@pytest.fixture
+def postgresql_store(postgresql_database: str) -> str:
+    """The address of an empty store of the test's own, as `ontarget farm init` makes it."""
+    make_store(postgresql_database)
+    return postgresql_database
+
+
+def make_store(address: str) -> None:
+    """What `ontarget farm init` does to a database."""
+    opened = connect(address)
+    try:
+        schema.bring_up(opened)
+    finally:
+        opened.close()
 
 
 def _answers(engine: Engine) -> bool:
