@@ -1,8 +1,8 @@
 """Two libraries in two processes on this very machine: false alarms, slow-downs that are found, device-seconds.
 
-`python -m benchmarks.machine [--quick] [--seed N] [--alike N] [--runs N] [--load N] [--unaligned]`. Every build is
-linked anew, in a layout of its own: builds that do the same differ in layout only, those that are slower really do
-more. Whatever else runs on the machine is part of the figures.
+`python -m benchmarks.machine [--quick] [--seed N] [--alike N] [--runs N] [--load N] [--only TEXT] [--unaligned]`.
+Every build is linked anew, in a layout of its own: builds that do the same differ in layout only, those that are slower
+really do more. Whatever else runs on the machine is part of the figures.
 """
 
 import argparse
@@ -78,13 +78,14 @@ def main(
     runs: int | None = None,
     loads: int | None = None,
     aligned: bool = True,
+    only: str = "",
 ) -> bool:
     """Return whether there was no false alarm, and 2 % was found in 95 % of the runs."""
     alike = alike if alike is not None else 24 if quick else 400
     runs = runs if runs is not None else 1 if quick else 20
     loads = loads if loads is not None else os.cpu_count() or 1
     outcomes: list[Outcome] = []
-    for _, group in groupby(measured(seed, alike, runs, loads, aligned), setting_of):
+    for _, group in groupby(measured(seed, alike, runs, loads, aligned, only), setting_of):
         fresh = list(group)
         show(fresh)  # at once: the whole may take an hour
         outcomes += fresh
@@ -95,7 +96,7 @@ def setting_of(outcome: Outcome) -> str:
     return outcome.setting
 
 
-def measured(seed: int, alike: int, runs: int, loads: int, aligned: bool) -> Iterator[Outcome]:
+def measured(seed: int, alike: int, runs: int, loads: int, aligned: bool, only: str) -> Iterator[Outcome]:
     """All comparisons, setting by setting: `alike` in all of equal builds, `runs` of each slow-down in each setting."""
     settings = [
         Setting(name, threads, loaded)
@@ -105,6 +106,7 @@ def measured(seed: int, alike: int, runs: int, loads: int, aligned: bool) -> Ite
         # Waking threads takes longer than so short a call: a slow-down of its work would be none of the call.
         if threads == 1 or nanoseconds > SHORTEST_SHARED
     ]
+    settings = [setting for setting in settings if only in str(setting)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)  # code under test runs as an unprivileged user where the agent may choose one
@@ -231,6 +233,7 @@ if __name__ == "__main__":
     parser.add_argument("--alike", type=int, metavar="N", help="comparisons of equal builds, in all")
     parser.add_argument("--runs", type=int, metavar="N", help="comparisons of each slow-down in each setting")
     parser.add_argument("--load", type=int, metavar="N", help="other programs where there is a load (default: cores)")
+    parser.add_argument("--only", default="", metavar="TEXT", help="settings whose name has this in it")
     parser.add_argument(
         "--unaligned",
         action="store_true",
@@ -244,5 +247,6 @@ if __name__ == "__main__":
         runs=words.runs,
         loads=words.load,
         aligned=not words.unaligned,
+        only=words.only,
     )
     sys.exit(0 if reached else 1)

@@ -161,6 +161,23 @@ def test_more_moved_steps_than_twice_the_baselines_are_less_accurate() -> None:
     assert bad.within
 
 
+def test_a_quantised_error_above_twice_the_baselines_is_less_accurate_though_allowed() -> None:
+    expected = np.zeros(1000)
+    rule = WithinLsb(lsb=4, share=1.0)
+    by_one, by_two, by_three = (measure(np.full(1000, by, "i1"), expected, rule) for by in (1, 2, 3))
+    assert by_three.within
+    assert why_regressed(by_three, by_one)
+    assert why_regressed(by_two, by_one) is None
+    assert why_regressed(by_three, by_two) is None
+
+
+def test_a_report_keeps_what_is_finite() -> None:
+    summary = measure(np.array([1.0, np.nan], "f4"), np.array([1.0, 2.0]), Ulp(1)).summary()
+    assert summary["max_error"] is None
+    assert summary["differing"] == 1
+    assert len(summary["digest"]) == 64
+
+
 def test_signal_to_noise_is_in_decibels() -> None:
     result = closeness([1.1, 1.1], [1.0, 1.0], FloatSum(1, 1e9))
     assert result.sqnr_db == pytest.approx(20.0, abs=1e-4)
