@@ -47,7 +47,7 @@ def up(model: str, name: str | None = None, *, free_running: bool = False, progr
 
 
 def power_on(name: str, progress: Progress = unheard) -> Board:
-    """Start a board that has been up before, with the same ports and keys. Does nothing if it is on.
+    """Start a board that has been up before, with the same port and keys. Does nothing if it is on.
 
     Raises UserError if there is no such board, InfraError.
     """
@@ -102,7 +102,7 @@ def _prepare(name: str, model: str, clock: Clock, system: Image) -> Board:
     _clear(folder)
     emptied(folder).chmod(0o700)
     pairs = keys.generate()
-    board = Board(name, model, clock, system.digest, pairs.fingerprint, 0, 0, folder)
+    board = Board(name, model, clock, system.digest, pairs.fingerprint, 0, folder)
     board.identity.touch(0o600)
     board.identity.write_bytes(pairs.identity)
     own = folder / "own.cpio"

@@ -23,11 +23,10 @@ BOOT_DEADLINE = 120.0
 # Nothing inside is placed at random and little runs beside: equal programs then run equal instructions.
 _KERNEL_WORDS = "console=ttyAMA0 panic=1 nokaslr norandmaps transparent_hugepage=never ipv6.disable=1"
 _FORWARDED = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+22\s")
-_LISTENING = re.compile(r"tcp:127\.0\.0\.1:(\d+)")
 
 
 def command(board: Board, kernel: Path) -> list[str]:
-    """QEMU's arguments, for a process started in the board's folder; ports that are 0 are chosen by the system."""
+    """QEMU's arguments, for a process started in the board's folder; a port that is 0 is chosen by the system."""
     icount = ["-icount", "shift=1,sleep=on"] if board.clock == "instructions" else []
     return [
         "qemu-system-aarch64",
@@ -39,7 +38,7 @@ def command(board: Board, kernel: Path) -> list[str]:
         *("-device", "virtio-net-device,netdev=net"),
         *("-object", "rng-random,id=entropy,filename=/dev/urandom", "-device", "virtio-rng-device,rng=entropy"),
         "-chardev",
-        f"socket,id=console,host=127.0.0.1,port={board.console_port},server=on,wait=off,nodelay=on,logfile=console.log",
+        "socket,id=console,path=console,server=on,wait=off,logfile=console.log",
         *("-serial", "chardev:console"),
         *("-qmp", "unix:qmp,server=on,wait=off"),
         *("-daemonize", "-pidfile", str(board.folder / "pid")),
@@ -47,7 +46,7 @@ def command(board: Board, kernel: Path) -> list[str]:
 
 
 def start(board: Board, image: Image) -> Board:
-    """Start QEMU, in a session of its own; return the board with its ports. Raises InfraError."""
+    """Start QEMU, in a session of its own; return the board with its port. Raises InfraError."""
     argv = command(board, image.kernel)
     program = shutil.which(argv[0])
     if program is None:
@@ -74,11 +73,10 @@ def with_ports(board: Board) -> Board:
     """The board with the ports that its QEMU has. Raises InfraError."""
     with qmp.conversation(board.qmp, board.name) as talk:
         network = str(talk.execute("human-monitor-command", **{"command-line": "info usernet"}))
-        devices = {device["label"]: str(device["filename"]) for device in talk.execute("query-chardev")}
-    ssh, console = _FORWARDED.search(network), _LISTENING.search(devices.get("console", ""))
-    if ssh is None or console is None:
-        raise InfraError(f"QEMU names no SSH or console port: {network!r}, {devices!r}", device=board.name)
-    return dataclasses.replace(board, ssh_port=int(ssh[1]), console_port=int(console[1]))
+    ssh = _FORWARDED.search(network)
+    if ssh is None:
+        raise InfraError(f"QEMU names no SSH port: {network!r}", device=board.name)
+    return dataclasses.replace(board, ssh_port=int(ssh[1]))
 
 
 def wait_until_up(

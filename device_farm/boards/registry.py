@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 from platformdirs import user_state_path
 
@@ -29,7 +30,7 @@ class BadRecord(InfraError):
 
 @dataclass(frozen=True)
 class Board:
-    """One virtual board. Ports are on 127.0.0.1, and 0 until it has been up; the user is root.
+    """One virtual board. `ssh_port` is on 127.0.0.1, and 0 until it has been up; the user is root.
 
     `host_key` is the fingerprint of its SSH server, `identity` the file of the private key that logs in, `image` the
     digest of its system image, `clock` what its clock counts.
@@ -41,7 +42,6 @@ class Board:
     image: str
     host_key: str
     ssh_port: int
-    console_port: int
     folder: Path = field(compare=False)
 
     @property
@@ -50,8 +50,8 @@ class Board:
 
     @property
     def console_url(self) -> str:
-        """A pyserial URL."""
-        return f"socket://127.0.0.1:{self.console_port}"
+        """A pyserial URL. The console has a shell of root: a socket that only who may enter the folder can reach."""
+        return f"unix://{quote(str(self.folder / 'console'))}"
 
     @property
     def boot_log(self) -> Path:
@@ -107,17 +107,17 @@ def locked(name: str, progress: Progress) -> AbstractContextManager[None]:
 def to_json(board: Board) -> str:
     fields = asdict(board)
     del fields["folder"]
-    return json.dumps({"version": 1, **fields}, indent=1)
+    return json.dumps({"version": 2, **fields}, indent=1)
 
 
 def from_json(text: str, folder: Path) -> Board:
     """Raises BadRecord, also for a record of another version."""
     try:
         fields = json.loads(text)
-        if not isinstance(fields, dict) or fields.pop("version", None) != 1:
-            raise ValueError("it is not of version 1")
+        if not isinstance(fields, dict) or fields.pop("version", None) != 2:
+            raise ValueError("it is not of version 2")
         wanted: dict[str, type] = dict.fromkeys(("name", "model", "clock", "image", "host_key"), str)
-        wanted |= dict.fromkeys(("ssh_port", "console_port"), int)
+        wanted["ssh_port"] = int
         for key, kind in wanted.items():
             if type(fields.get(key)) is not kind:
                 raise ValueError(f"{key} should be of type {kind.__name__}, is {fields.get(key)!r}")

@@ -1,4 +1,4 @@
-"""A device's serial console, over any URL that pyserial knows: a tty, `socket://`, `rfc2217://`."""
+"""A device's serial console, over any URL that pyserial knows: a tty, `socket://`, `rfc2217://`; and `unix://`."""
 
 import re
 import threading
@@ -12,6 +12,9 @@ import serial
 
 from ontarget.harness.consoles.lines import LineLog
 from ontarget.harness.errors import BadAddress, ConnectionLost, DeadlineExceeded, DeviceUnreachable, InfraError
+
+# Where pyserial looks for `unix://`, beside its own.
+serial.protocol_handler_packages.append("ontarget.harness.consoles")
 
 # How long one look at the line lasts: the longest that `close` waits for the reading thread.
 _LOOK_SECONDS: Final = 0.1

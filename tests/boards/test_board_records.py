@@ -21,7 +21,6 @@ _BOARDS = st.builds(
     image=st.text(max_size=8),
     host_key=st.text(max_size=8),
     ssh_port=st.integers(0, 65535),
-    console_port=st.integers(0, 65535),
     folder=st.just(Path("/boards/one")),
 )
 _JSON = st.recursive(

@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from ontarget.device_farm import boards
@@ -233,7 +234,18 @@ def test_runs_that_start_one_board_at_once_share_it() -> None:
 
 def test_a_board_that_does_not_come_up_is_named_with_its_last_words(shared_board: SharedBoard) -> None:
     board = shared_board(A53)
-    silent = Board(**{**vars(board), "ssh_port": board.console_port})
+    silent = Board(**{**vars(board), "ssh_port": 1})
     with pytest.raises(DeadlineExceeded, match=r"not up 0 s after power-on; its console said: .*\w") as caught:
         machine.wait_until_up(silent, deadline=0)
     assert caught.value.device == board.name
+
+
+def test_the_console_is_reached_by_its_owner_alone(shared_board: SharedBoard) -> None:
+    """It has a shell of root, and other users of the host may not enter its folder."""
+    board = shared_board(A53)
+    socket_of_it = board.folder / "console"
+    assert socket_of_it.is_socket()
+    assert board.folder.stat().st_mode & 0o077 == 0
+    qemu = psutil.Process(board.pid)
+    listening = {c.laddr.port for c in qemu.net_connections("inet") if c.status == psutil.CONN_LISTEN}
+    assert listening == {board.ssh_port}
