@@ -15,6 +15,7 @@ from typing import Any
 from ontarget.device_farm.errors import LeaseLost, NoSuchDevice, NoSuchLease
 from ontarget.device_farm.leases.queue import Waiter, decide
 from ontarget.device_farm.leases.store import (
+    PROMISE_TTL,
     WAITER_TTL,
     DeviceState,
     DeviceStatus,
@@ -32,9 +33,13 @@ _SHOWN = 8
 
 @dataclass
 class _Place:
+    """`told` is since when it could have all that it wants, None where it cannot; who does not come for it sleeps."""
+
     request: LeaseRequest
     number: int
     seen: float
+    told: float | None = None
+    asleep: bool = False
 
 
 class FakeStore:
@@ -144,11 +149,9 @@ class FakeStore:
                 self._places += 1
                 place = _Place(request, self._places, now)
             place.seen = now
-            order = sorted([*self._queue.values(), place], key=lambda p: (-p.request.priority, p.number))
-            line = list({p.request.ticket: p for p in order}.values())
-            waiters = [Waiter(p.request.ticket, self._ranked(p.request)) for p in line]
-            free = {name for name in self._devices if self._status(name).state is DeviceState.AVAILABLE}
-            chosen = decide(waiters, free).get(request.ticket)
+            place.asleep = False
+            line = self._line(place)
+            chosen = self._decided(line).get(request.ticket)
             if chosen is not None:
                 self._queue.pop(request.ticket, None)
                 return tuple(self._grant(device, request, now) for device in chosen)
@@ -200,8 +203,22 @@ class FakeStore:
                 if secret not in self._ended and grant.expires <= now:
                     self._end(grant, grant.expires, "expired without a heartbeat", "the lease expired", grant.owner)
             self._queue = {ticket: p for ticket, p in self._queue.items() if p.seen >= now - WAITER_TTL}
+            for place in self._queue.values():
+                place.asleep |= place.told is not None and place.told < now - PROMISE_TTL
             yield
+            could = self._decided(self._line())
+            for ticket, place in self._queue.items():
+                place.told = (place.told or self._clock()) if ticket in could else None
             self._changed.notify_all()
+
+    def _line(self, *more: _Place) -> list[_Place]:
+        """The queue, with who has just come, in order."""
+        order = sorted([*self._queue.values(), *more], key=lambda p: (-p.request.priority, p.number))
+        return list({place.request.ticket: place for place in order}.values())
+
+    def _decided(self, line: Sequence[_Place]) -> Mapping[str, tuple[str, ...]]:
+        waiters = [Waiter(p.request.ticket, self._ranked(p.request)) for p in line if not p.asleep]
+        return decide(waiters, {name for name in self._devices if self._status(name).state is DeviceState.AVAILABLE})
 
     def _grant(self, device: str, request: LeaseRequest, now: float) -> Grant:
         self._tokens += 1

@@ -60,7 +60,7 @@ waiters = Table(
     Column("urgency", Integer, nullable=False),  # smaller goes first: the priority, negated
     Column("place", BigInteger, nullable=False),
     Column("wanted", Integer, nullable=False),
-    Column("missing", Integer, nullable=False),  # how many of them are not promised yet
+    Column("missing", Integer, nullable=False),  # how many of them are not promised yet; -1 sleeps
     Column("owner", String, nullable=False),
     Column("purpose", String, nullable=False),
     Column("seen", Float, nullable=False, index=True),

@@ -11,7 +11,15 @@ from ontarget.device_farm.database import Database
 from ontarget.device_farm.leases.book import Answer, Ask, Granted, LeaseRow, NewLease, digest, lease_row
 from ontarget.device_farm.leases.schema import devices, leases, members, pools, store, transitions, waiters, wants
 from ontarget.device_farm.leases.sqlite_queue import Queue, recount
-from ontarget.device_farm.leases.store import WAITER_TTL, DeviceState, LeaseRequest, Registration, Transition, Wait
+from ontarget.device_farm.leases.store import (
+    PROMISE_TTL,
+    WAITER_TTL,
+    DeviceState,
+    LeaseRequest,
+    Registration,
+    Transition,
+    Wait,
+)
 
 _GLANCE = 0.01  # seconds between two looks at PRAGMA data_version, which costs some microseconds and takes no lock
 _DATA_VERSION = text("PRAGMA data_version")
@@ -62,7 +70,7 @@ class SqliteBook:
         with self._database.writing() as connection:
             now = self._swept(connection)
             self._make_known(connection, ask, now)
-            queue = Queue(connection)
+            queue = Queue(connection, now)
             me = queue.waiter(ticket)
             if me is None:
                 # most often something is free, and nobody has to be written into the queue
@@ -81,6 +89,11 @@ class SqliteBook:
                     return Answer(now, urgency=-request.priority, place=place)
             else:
                 connection.execute(update(waiters).where(waiters.c.ticket_hash == ticket).values(seen=now))
+                if me.missing < 0:
+                    queue.wake(ticket, request.prefer)
+                    me = queue.waiter(ticket)
+                    if me is None:
+                        raise RuntimeError("a place in the queue was there, and is not, within one transaction")
             if me.missing:
                 return Answer(now, urgency=me.urgency, place=me.place)
             kept = queue.promised(ticket)
@@ -90,8 +103,7 @@ class SqliteBook:
 
     def leave(self, ticket: str) -> None:
         with self._database.writing() as connection:
-            self._swept(connection)
-            queue = Queue(connection)
+            queue = Queue(connection, self._swept(connection))
             queue.offer(queue.remove(digest(ticket)))
 
     @contextmanager
@@ -108,8 +120,8 @@ class SqliteBook:
                     if now != version:
                         version = now
                         missing = connection.execute(_MISSING, mine).scalar_one_or_none()
-                        if not missing:
-                            return  # it has all, or has lost its place
+                        if missing is None or missing <= 0:
+                            return  # it has all, or had and did not come, or has lost its place
                     left = end - time.monotonic()
                     if left <= 0:
                         return
@@ -137,7 +149,7 @@ class SqliteBook:
             if lease is None or not lease.open:
                 return None if lease is None else False
             _end(connection, lease, now, reason, reason, lease.owner)
-            Queue(connection).offer([lease.device])
+            Queue(connection, now).offer([lease.device])
             return True
 
     def learn(self, secret: str, model: str, facts: str) -> bool:
@@ -182,7 +194,7 @@ class SqliteBook:
                 return False
             why = f"ended by {author}: {reason}"
             _end(connection, lease_row(row, now), now, why, f"ended by force: {reason}", author)
-            Queue(connection).offer([device])
+            Queue(connection, now).offer([device])
             return True
 
     def register(self, devices_listed: Sequence[Registration], author: str) -> None:
@@ -191,7 +203,7 @@ class SqliteBook:
             for entry in devices_listed:
                 _register(connection, entry, now, author)
             recount(connection)
-            Queue(connection).offer(entry.name for entry in devices_listed)
+            Queue(connection, now).offer(entry.name for entry in devices_listed)
 
     def recall(self, lines: Sequence[Transition]) -> None:
         with self._database.writing() as connection:
@@ -219,14 +231,15 @@ class SqliteBook:
         return float(connection.execute(self._now).scalar_one())
 
     def _swept(self, connection: Connection) -> float:
-        """End what time has ended, leases and the places of those who ask no more, and return the time."""
+        """End what time has ended: leases, promises that nobody came for, places of the silent. Return the time."""
         now = self._time(connection)
         freed: list[str] = []
         for row in connection.execute(_EXPIRED, {"now": now}).mappings().all():
             lease = lease_row(row, now)
             _end(connection, lease, lease.expires, "expired without a heartbeat", "the lease expired", lease.owner)
             freed.append(lease.device)
-        queue = Queue(connection)
+        queue = Queue(connection, now)
+        freed += queue.put_to_sleep(now - PROMISE_TTL)
         for ticket in connection.execute(_LAPSED, {"before": now - WAITER_TTL}).scalars().all():
             freed += queue.remove(ticket)
         queue.offer(freed)
@@ -313,7 +326,7 @@ def _change_state(
     if not connection.execute(update(devices).where(devices.c.name == device).values(values)).rowcount:
         return False
     _note(connection, now, device, state, reason, author, None)
-    queue = Queue(connection)
+    queue = Queue(connection, now)
     if state is DeviceState.AVAILABLE:
         queue.offer([device])
     else:

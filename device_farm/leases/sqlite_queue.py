@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, exists, func, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, case, delete, exists, func, select, tuple_, update
 
 from ontarget.device_farm.leases.schema import devices, members, pools, waiters, wants
 from ontarget.device_farm.leases.store import DeviceState
@@ -71,11 +71,16 @@ _PROMISE = (
     .values(promised=bindparam("to"), promised_want=bindparam("want"))
 )
 _WHOSE = select(devices.c.promised).where(devices.c.name == bindparam("device"))
-_MISSING = (
+_RETRACTED = update(waiters).where(waiters.c.ticket_hash == bindparam("ticket")).values(missing=waiters.c.missing + 1)
+# who has all is told, and `seen` is then when that was
+_ONE_MORE = (
     update(waiters)
     .where(waiters.c.ticket_hash == bindparam("ticket"))
-    .values(missing=waiters.c.missing + bindparam("more"))
+    .values(missing=waiters.c.missing - 1, seen=case((waiters.c.missing == 1, bindparam("now")), else_=waiters.c.seen))
 )
+_TOLD = select(waiters.c.ticket_hash).where(waiters.c.missing == 0, waiters.c.seen < bindparam("before"))
+_SLEEP = update(waiters).where(waiters.c.ticket_hash == bindparam("ticket")).values(missing=-1)
+_WAKE = update(waiters).where(waiters.c.ticket_hash == bindparam("ticket")).values(missing=waiters.c.wanted)
 _TAKE_BACK = update(devices).where(devices.c.promised == bindparam("ticket")).values(promised=None, promised_want=None)
 _REMOVE = delete(waiters).where(waiters.c.ticket_hash == bindparam("ticket"))
 _RANKED = (
@@ -89,8 +94,9 @@ _BEFORE_ALL = -(2**31)
 class Queue:
     """The queue as one transaction sees it, and changes it."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, now: float) -> None:
         self._connection = connection
+        self._now = now
 
     def waiter(self, ticket: str) -> Row[Any] | None:
         return self._connection.execute(_WAITER, {"ticket": ticket}).first()
@@ -116,7 +122,7 @@ class Queue:
             if first is None:
                 return
             if self._seat(first.ticket_hash, device, set()):
-                self._connection.execute(_MISSING, {"ticket": first.ticket_hash, "more": -1})
+                self._connection.execute(_ONE_MORE, {"ticket": first.ticket_hash, "now": self._now})
                 return
             after = (first.urgency, first.place)
 
@@ -153,7 +159,7 @@ class Queue:
         whose = self._connection.execute(_WHOSE, {"device": device}).scalar_one_or_none()
         if whose is not None:
             self._connection.execute(_PROMISE, {"device": device, "to": None, "want": None})
-            self._connection.execute(_MISSING, {"ticket": whose, "more": 1})
+            self._connection.execute(_RETRACTED, {"ticket": whose})
         return whose
 
     def refill(self, ticket: str, prefer: Sequence[str] = ()) -> None:
@@ -174,7 +180,7 @@ class Queue:
                     break
                 robbed.add(self.retract(device))
             self._seat(ticket, device, set())
-            self._connection.execute(_MISSING, {"ticket": ticket, "more": -1})
+            self._connection.execute(_ONE_MORE, {"ticket": ticket, "now": self._now})
         if robbed:
             for other in self._connection.execute(_RANKED, {"tickets": sorted(filter(None, robbed))}).scalars().all():
                 self.refill(other)
@@ -191,6 +197,20 @@ class Queue:
             within = set(self._connection.execute(members_of).scalars()) if kept else set()
             reached += [other for other, device in kept.items() if device in within and other not in reached]
         return list(dict.fromkeys(pool_of[want] for want in reached))
+
+    def put_to_sleep(self, before: float) -> list[str]:
+        """Pass over those who were told before this and did not come; what was kept for them has to be offered."""
+        kept: list[str] = []
+        for ticket in self._connection.execute(_TOLD, {"before": before}).scalars().all():
+            kept += self.promised(ticket).values()
+            self._connection.execute(_TAKE_BACK, {"ticket": ticket})
+            self._connection.execute(_SLEEP, {"ticket": ticket})
+        return kept
+
+    def wake(self, ticket: str, prefer: Sequence[str] = ()) -> None:
+        """Let somebody who slept have their turn again."""
+        self._connection.execute(_WAKE, {"ticket": ticket})
+        self.refill(ticket, prefer)
 
     def remove(self, ticket: str) -> list[str]:
         """Take somebody out of the queue; what was kept for them is returned, and has to be offered."""

@@ -7,7 +7,7 @@ What every store promises (tests/farm/test_store_contract.py holds each to it):
 - expiry goes by the store's own clock; a lease that has expired stays so;
 - releasing twice is harmless;
 - several devices are granted together or not at all;
-- nobody overtakes: priority, then first come.
+- nobody who is awake is overtaken: priority, then first come.
 """
 
 import secrets
@@ -230,3 +230,6 @@ class LeaseStore(Protocol):
 
 WAITER_TTL = 15.0
 """Seconds after which a place in the queue lapses whose client has not asked again."""
+
+PROMISE_TTL = 3.0
+"""Seconds for which devices are kept for somebody who may have them now: then others go first until it asks again."""

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 from ontarget.device_farm.errors import LeaseLost, NewerSchema, NoSuchDevice, NoSuchLease, StoreFailed, UnsupportedStore
 from ontarget.device_farm.leases.sql import open_store
 from ontarget.device_farm.leases.store import (
+    PROMISE_TTL,
     WAITER_TTL,
     DeviceState,
     Grant,
@@ -89,14 +90,14 @@ class StoreMachine(RuleBasedStateMachine):
         busy = {name for name, lease in self.held.items() if lease.expires > self.clock.now}
         return frozenset(name for name in NAMES if name not in busy and self.states[name] is DeviceState.AVAILABLE)
 
-    def before(self, request: LeaseRequest) -> list[Wants]:
-        """The wants of those whose turn is earlier, in order."""
+    def before(self, request: LeaseRequest, *, seen_within: float = WAITER_TTL) -> list[Wants]:
+        """The wants of those whose turn is earlier, in order. Who was not seen within PROMISE_TTL may be asleep."""
         mine = self.queue.get(request.ticket)
         number = self.places + 1 if mine is None else mine.number
         live = [
             place
             for ticket, place in self.queue.items()
-            if ticket != request.ticket and place.seen >= self.clock.now - WAITER_TTL
+            if ticket != request.ticket and place.seen >= self.clock.now - seen_within
         ]
         rank = (-request.priority, number)
         earlier = [place for place in live if (-place.request.priority, place.number) < rank]
@@ -121,7 +122,7 @@ class StoreMachine(RuleBasedStateMachine):
         granted = [grant.device for grant in answer]
         assert len(set(granted)) == len(granted)
         assert free.issuperset(granted), "never two holders"
-        for wanted in earlier:
+        for wanted in self.before(request, seen_within=PROMISE_TTL):
             assert not servable(wanted, free) or servable(wanted, free.difference(granted)), "nobody is overtaken"
         for grant, want in zip(answer, request.wants, strict=True):
             assert grant.device in want
@@ -298,6 +299,26 @@ def test_waiting_says_who_holds_what_and_when_to_ask_again(clock_and_store: tupl
     second = store.acquire(LeaseRequest((("a",),), "he", "x", 5.0), queue=True)
     assert isinstance(second, Waiting)
     assert second.position == 2
+
+
+def test_who_does_not_come_for_a_device_is_passed_over_until_it_asks_again(
+    clock_and_store: tuple[StoreClock, LeaseStore],
+) -> None:
+    clock, store = clock_and_store
+    stopped, awake = LeaseRequest((("a",),), "stopped", "x", 60.0), LeaseRequest((("a",),), "awake", "x", 60.0)
+    (first,) = granted(store, want("a"))
+    assert isinstance(store.acquire(stopped, queue=True), Waiting)
+    assert isinstance(store.acquire(awake, queue=True), Waiting)
+    store.release(first.secret)
+    clock.now += PROMISE_TTL
+    assert isinstance(store.acquire(awake, queue=True), Waiting), "it is kept for whoever came first"
+    clock.now += 1
+    (second,) = granted(store, awake)
+    assert isinstance(store.acquire(stopped, queue=True), Waiting)
+    assert isinstance(store.acquire(LeaseRequest((("a",),), "new", "x", 60.0), queue=True), Waiting)
+    store.release(second.secret)
+    (third,) = granted(store, stopped)
+    assert third.owner == "stopped", "its place was kept"
 
 
 def test_history_tells_every_transition(clock_and_store: tuple[StoreClock, LeaseStore]) -> None:

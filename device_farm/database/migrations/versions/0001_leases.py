@@ -95,11 +95,13 @@ def _make_tables() -> None:
         sa.Column("urgency", sa.Integer, nullable=False),  # smaller goes first: the priority, negated
         sa.Column("place", sa.BigInteger, nullable=False),
         sa.Column("wanted", sa.Integer, nullable=False),
-        sa.Column("missing", sa.Integer, nullable=False),  # how many of them are not promised yet
+        sa.Column("missing", sa.Integer, nullable=False),  # how many of them are not promised yet; -1 sleeps
         sa.Column("owner", sa.String, nullable=False),
         sa.Column("purpose", sa.String, nullable=False),
         sa.Column("seen", sa.Float, nullable=False, index=True),
     )
+    told = sa.text("missing = 0")
+    op.create_index("waiter_told", "waiter", ["seen"], sqlite_where=told, postgresql_where=told)
     op.create_table(
         "want",
         sa.Column("ticket_hash", sa.String(64), sa.ForeignKey("waiter.ticket_hash", ondelete="CASCADE")),

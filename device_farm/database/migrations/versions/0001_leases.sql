@@ -3,7 +3,8 @@
 --
 -- One call is one transaction and one round trip, so that a client that is stopped or cut off holds up nobody.
 -- What is kept true between calls: a free device that somebody in the queue could use is promised to the first of
--- those; who has been promised all that is wanted is told at once, and comes for it.
+-- those; who has been promised all that is wanted is told at once, and comes for it. Who does not come within 3 s
+-- sleeps (missing = -1): others go before, until it asks again.
 
 CREATE FUNCTION ontarget_now() RETURNS double precision LANGUAGE sql VOLATILE
 AS $$ SELECT extract(epoch FROM clock_timestamp())::double precision $$;
@@ -51,12 +52,13 @@ BEGIN
     END LOOP;
 END $$;
 
--- One more device is promised; who has all is told.
+-- One more device is promised; who has all is told, and `seen` is then when that was.
 CREATE FUNCTION ontarget_promised(ticket text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     still int;
 BEGIN
-    UPDATE waiter SET missing = missing - 1 WHERE ticket_hash = ticket RETURNING missing INTO still;
+    UPDATE waiter SET missing = missing - 1, seen = CASE WHEN missing = 1 THEN ontarget_now() ELSE seen END
+    WHERE ticket_hash = ticket RETURNING missing INTO still;
     IF still = 0 THEN
         PERFORM pg_notify('ontarget_ready', left(ticket, 16));
     END IF;
@@ -189,7 +191,7 @@ BEGIN
     PERFORM ontarget_note(t, l.device, 'available', noted, author, l.token);
 END $$;
 
--- End what time has ended: leases, and the places of those who ask no more.
+-- End what time has ended: leases, promises that nobody came for, and the places of those who ask no more.
 CREATE FUNCTION ontarget_sweep(t double precision) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     l lease;
@@ -200,6 +202,13 @@ BEGIN
     FOR l IN SELECT * FROM lease WHERE ended IS NULL AND expires <= t ORDER BY expires FOR UPDATE LOOP
         PERFORM ontarget_end(l, l.expires, 'expired without a heartbeat', 'the lease expired', l.owner);
         freed := freed || l.device::text;
+    END LOOP;
+    FOR w IN SELECT ticket_hash FROM waiter WHERE missing = 0 AND seen < t - 3 LOOP
+        UPDATE waiter SET missing = -1 WHERE ticket_hash = w;
+        WITH kept AS (
+            UPDATE device SET promised = NULL, promised_want = NULL WHERE promised = w RETURNING name::text AS name
+        )
+        SELECT freed || array_agg(name) INTO freed FROM kept;
     END LOOP;
     FOR w IN SELECT ticket_hash FROM waiter WHERE seen < t - 15 ORDER BY urgency, place LOOP
         freed := freed || ARRAY(SELECT ontarget_remove(w));
@@ -279,7 +288,12 @@ BEGIN
             me.ticket_hash := NULL;
         END;
     ELSE
-        UPDATE waiter SET seen = t WHERE ticket_hash = mine;
+        UPDATE waiter SET seen = t, missing = CASE WHEN missing < 0 THEN wanted ELSE missing END
+        WHERE ticket_hash = mine;
+        IF me.missing < 0 THEN
+            PERFORM ontarget_refill(mine, prefer);
+            SELECT * INTO me FROM waiter WHERE ticket_hash = mine;
+        END IF;
     END IF;
     IF me.ticket_hash IS NULL OR me.missing > 0 THEN
         RETURN jsonb_build_object('now', t, 'urgency', me.urgency, 'place', me.place);
