@@ -54,7 +54,8 @@ def command(
     if not found:
         click.echo("no change of level is known")
         return
-    print_table(("time", "size", "by chance", "commits", "test", "device", "check", "accepted"), [_row(*e) for e in found])
+    headings = ("time", "size", "by chance", "commits", "test", "device", "check", "accepted")
+    print_table(headings, [_row(*entry) for entry in found])
 
 
 def _record(series: "Series", points: "list[Point]", change: "Change") -> dict[str, Any]:
