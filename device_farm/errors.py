@@ -17,6 +17,7 @@ OntargetError
     |-- StoreFailed        the store could not be opened, read or written
     |   |-- NewerSchema    it was written by a newer ontarget
     |   `-- CorruptSamples samples that were damaged, or that another program wrote
+    |-- Unhealthy          a device failed its health check
     |-- LeaseLost          the lease ended while it was in use
     |-- SigningFailed      the farm's signer gave no certificate
     `-- WaitRanOut         nothing came free within the time that was given
@@ -86,6 +87,10 @@ class NewerSchema(StoreFailed):
 
 
 class CorruptSamples(StoreFailed):
+    pass
+
+
+class Unhealthy(InfraError):
     pass
 
 

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Self
 
-from ontarget.device_farm import identity, waiting
-from ontarget.device_farm.errors import NoSuchDevice
+from ontarget.device_farm import health, identity, waiting
+from ontarget.device_farm.errors import NoSuchDevice, Unhealthy
 from ontarget.device_farm.inventory import DeviceEntry, Inventory
 from ontarget.device_farm.lease import Lease, steady_clock
 from ontarget.device_farm.leases.store import DeviceState, DeviceStatus, Grant, LeaseRequest, LeaseStore, Registration
@@ -16,7 +16,7 @@ from ontarget.device_farm.listing import ListsDevices, listed_by
 from ontarget.device_farm.locks import Progress, unheard
 from ontarget.device_farm.matching import Traits, matching, refuse, unknown_yet
 from ontarget.device_farm.reach import Way, board_name, prepare
-from ontarget.harness.errors import OntargetError
+from ontarget.harness.errors import InfraError, OntargetError
 
 if TYPE_CHECKING:
     from ontarget.harness.device import Device
@@ -214,8 +214,28 @@ class Farm:
             from ontarget.device_farm.facts import facts_of
 
             self._remember(lease, lease.device.model_copy(update={"model": device.info.model}), facts_of(device.info))
+            # by the store's clock when the lease was granted
+            why = health.due(self.status(device.info.name), self.inventory.check, lease.granted)
+            if why is not None:
+                progress(f"checking {device.info.name}, as {why}")
+                self.check(lease, device)
             undo.pop_all()
         return device
+
+    def check(self, lease: Lease, device: "Device") -> float:
+        """Check the health of a leased device that is connected; return the round trip to it in seconds.
+
+        One that fails is quarantined with the reason. Raises Unhealthy, LeaseLost.
+        """
+        try:
+            took = health.check(device)
+        except InfraError as error:
+            lease.check()
+            why = f"health check failed: {error}"
+            self.withdraw(lease, DeviceState.QUARANTINED, why)
+            raise Unhealthy(why, device=lease.device.name) from error
+        self._store.checked(lease.secret)
+        return took
 
     def close(self) -> None:
         self._store.close()

@@ -14,6 +14,7 @@ import platformdirs
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ontarget.device_farm.errors import BadInventory
+from ontarget.device_farm.health import CheckPolicy
 from ontarget.device_farm.toml_lines import line_of, line_of_syntax_error
 from ontarget.harness.errors import BadAddress, MissingFile, UserError
 from ontarget.harness.transports.address import (
@@ -119,6 +120,7 @@ class _File(_Frozen):
     version: int
     store: str = "sqlite:///farm.db"
     ca: AuthorityEntry | None = None
+    check: CheckPolicy | None = None
     device: tuple[DeviceEntry, ...] = Field(default=(), strict=False)
 
     @field_validator("version")
@@ -138,6 +140,7 @@ class Inventory:
     devices: tuple[DeviceEntry, ...]
     source: Path | None = None
     ca: AuthorityEntry | None = None
+    check: CheckPolicy | None = None
 
     def named(self, name: str) -> DeviceEntry | None:
         return next((entry for entry in self.devices if entry.name == name), None)
@@ -171,7 +174,7 @@ def load(path: Path) -> Inventory:
     ca = read.ca
     if ca is not None and ca.key is not None:
         ca = ca.model_copy(update={"key": base / ca.key.expanduser()})
-    return Inventory(read.version, _absolute_store(read.store, base), devices, path.absolute(), ca)
+    return Inventory(read.version, _absolute_store(read.store, base), devices, path.absolute(), ca, read.check)
 
 
 def entries_from_words(words: Sequence[str]) -> Inventory:
@@ -293,7 +296,8 @@ def _whose(place: tuple[str | int, ...], data: Mapping[str, Any]) -> str:
 def _what(kind: str, place: tuple[str | int, ...], problem: Mapping[str, Any]) -> str:
     key = str(place[-1])
     if kind == "extra_forbidden":
-        known = [*(DeviceEntry if "device" in place else _File).model_fields]
+        tables: Mapping[str, type[BaseModel]] = {"device": DeviceEntry, "ca": AuthorityEntry, "check": CheckPolicy}
+        known = [*(_File if len(place) == 1 else tables[str(place[0])]).model_fields]
         close = get_close_matches(key, known, n=1)
         hint = f'did you mean "{close[0]}"?' if close else f"known are {', '.join(known)}"
         return f'unknown key "{key}"; {hint}'

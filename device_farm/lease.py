@@ -74,6 +74,11 @@ class Lease:
         return self._own
 
     @property
+    def granted(self) -> float:
+        """Seconds since 1970 by the store's clock, when the store was last asked for it as a whole."""
+        return self.grant.expires - self.grant.left
+
+    @property
     def store_id(self) -> str:
         return self._store.store_id
 
