@@ -40,7 +40,8 @@ class Bound:
     """A call with its arguments, kept on the device and not run yet.
 
     `buffers` are those that it was given, by the names of the prototype's parameters. `cleanup` frees what was made
-    for the call, once it has run for the last time; a process that ends needs none.
+    for the call, once it has run for the last time; a process that ends needs none. `varies` says why another run on
+    the same inputs may give other bits, "" if it may not.
     """
 
     process: "Process"
@@ -49,10 +50,15 @@ class Bound:
     prototype: Prototype
     buffers: Mapping[str, Buffer] = field(default_factory=dict)
     cleanup: "Bound | None" = None
+    varies: str = ""
 
     def naming(self, **buffers: Buffer) -> "Bound":
         """The same call, with these buffers known by these names too."""
         return replace(self, buffers={**self.buffers, **buffers})
+
+    def varying(self, reason: str) -> "Bound":
+        """The same call, of which another run may give other bits, for this reason (threads that add as they come)."""
+        return replace(self, varies=reason)
 
     def undone_by(self, cleanup: "Bound") -> "Bound":
         """The same call, with another that frees what was made for it."""

@@ -91,9 +91,9 @@ def check(
     float64, as many elements as the result; for quantised results in units of their grid, unrounded (see WithinLsb).
     `tolerance` rules; without it floats are judged as sums of `terms` products whose absolute values add up to
     `magnitude`, and integers exactly.
-    The candidate runs twice on the same inputs, and other bits are WRONG unless `repeatable` is False. `deadline`
-    (seconds) is for each run, `threads` what a binding is to use. `recall` remembers how close builds came, so that a
-    baseline that was judged before is not run again.
+    The candidate runs twice on the same inputs, and other bits are WRONG unless `repeatable` is False, or the bound
+    call says why they vary (`Bound.varying`). `deadline` (seconds) is for each run, `threads` what a binding is to use.
+    `recall` remembers how close builds came, so that a baseline that was judged before is not run again.
 
     Raises what ends the candidate's process (Crashed, TimedOut, UnexpectedReturn ...), NotOffered, UserError for a
     result that does not fit, and InfraError; a baseline that crashes or lacks the function is noted, not raised.
@@ -103,6 +103,7 @@ def check(
         process.run(bound, deadline=deadline)
         first = process.read(bound.buffers[result])
         again = _again(process, bound, result, first, deadline)
+        varies = bound.varies
     if first.size != reference.size:
         raise UserError(
             f"the result {result!r} has {first.size} elements (shape {list(first.shape)}), its reference "
@@ -117,10 +118,12 @@ def check(
     outcome, message = Outcome.PASS, f"within {rule.describe()}"
     if not ours.within:
         outcome, message = Outcome.WRONG, why_off(ours, rule)
-    elif repeatable and again is not None:
+    elif repeatable and not varies and again is not None:
         outcome, message = Outcome.WRONG, _differs_from_itself(first.reshape(reference.shape), again)
     elif theirs is not None and theirs.within and (why := why_regressed(ours, theirs)):
         outcome, message = Outcome.REGRESSED, f"within the tolerance, but less accurate than the baseline: {why}"
+    if varies and again is not None:
+        message += f"; another run gave other bits, as its binding says it may: {varies}"
     return AccuracyResult(outcome, message + (f"; {note}" if note else ""), rule.describe(), ours, theirs, note)
 
 

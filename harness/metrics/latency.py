@@ -179,7 +179,15 @@ def unlike(candidate: DeployedBuild, baseline: DeployedBuild) -> str | None:
 def _with_level(found: Comparison, contest: Contest, plan: Plan, rng: np.random.Generator, pairs: int) -> Comparison:
     if pairs == 0:
         return found
-    return replace(found, level=measure_level(contest, rng, pairs=pairs, pair_seconds=plan.pair_seconds))
+    known = found.quantiles.get(Side.CANDIDATE)
+    level = measure_level(
+        contest,
+        rng,
+        pairs=pairs,
+        pair_seconds=plan.pair_seconds,
+        call_seconds=None if known is None else known.p50,
+    )
+    return replace(found, level=level)
 
 
 def _with_throttling(

@@ -81,6 +81,17 @@ def test_other_bits_for_the_same_inputs_are_wrong(build: Build) -> None:
     assert allowed.outcome is Outcome.PASS
 
 
+def test_a_binding_may_say_why_its_bits_vary(build: Build) -> None:
+    def call(library: Process) -> Bound:
+        return scale(library).varying("threads add up as they come")
+
+    judged = check(call, build("candidate", "MOODY"), result="y", expected=EXPECTED, tolerance=LOOSE)
+    assert judged.outcome is Outcome.PASS
+    assert "threads add up as they come" in judged.message
+    steady = check(call, build("candidate"), result="y", expected=EXPECTED)
+    assert "other bits" not in steady.message
+
+
 def test_a_result_that_is_an_input_too_starts_afresh_each_time(build: Build) -> None:
     def call(library: Process) -> Bound:
         return library.bind(PROTOTYPES, "add_to", X.size, X, library.buffer(2 * X))

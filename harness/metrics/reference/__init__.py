@@ -16,7 +16,16 @@ from ontarget.harness.agent.build import shared_object_for
 from ontarget.harness.agent.process import Bound, Process
 from ontarget.harness.builds import Build
 from ontarget.harness.device import DeployedBuild, Device
-from ontarget.harness.metrics.pairs import Contest, LaunchPair, Side, measure_pair, planned, scout_side
+from ontarget.harness.errors import InfraError
+from ontarget.harness.metrics.pairs import (
+    BaselineUnusable,
+    Contest,
+    LaunchPair,
+    Side,
+    measure_pair,
+    planned,
+    scout_side,
+)
 from ontarget.harness.metrics.planning import CallPlan
 from ontarget.harness.metrics.steadiness import flaw
 from ontarget.harness.statistics.bursts import BurstStatistic
@@ -74,14 +83,32 @@ def reference_on(device: Device) -> DeployedBuild:
     return device.deploy(Build(LABEL, {abi: shared_object_for(abi, SOURCE)}))
 
 
-def measure_level(contest: Contest, rng: np.random.Generator, *, pairs: int, pair_seconds: float) -> Level | None:
+def measure_level(
+    contest: Contest,
+    rng: np.random.Generator,
+    *,
+    pairs: int,
+    pair_seconds: float,
+    call_seconds: float | None = None,
+) -> Level | None:
     """Time the contest's candidate in turns with the reference kernel, in so many sound launch pairs.
 
-    Returns None where conditions broke too often. Raises what the candidate's code ends in, InfraError.
+    `call_seconds` is what a call takes, if it is known. Returns None where conditions broke too often. Raises what the
+    candidate's code ends in, InfraError.
     """
+    try:
+        return _measure(contest, rng, pairs, pair_seconds, call_seconds)
+    except BaselineUnusable as error:  # it is ours, and no build of theirs
+        name = contest.candidate.device.info.name
+        raise InfraError(f"the reference kernel does not run: {error}", device=name) from error
+
+
+def _measure(
+    contest: Contest, rng: np.random.Generator, pairs: int, pair_seconds: float, call_seconds: float | None
+) -> Level | None:
     kernel = reference_on(contest.candidate.device)
     paired = replace(contest, baseline=kernel)
-    call_ns = scout_side(paired, Side.CANDIDATE)
+    call_ns = scout_side(paired, Side.CANDIDATE) if call_seconds is None else call_seconds * 1e9
     turn_ns = scout_side(_with_kernel(paired, _SCOUT_TURNS), Side.BASELINE) / _SCOUT_TURNS
     # A power of two, so that the same number stands against the same call in nearly all runs.
     turns = min(_MOST_TURNS, 2 ** max(0, round(log2(max(1.0, call_ns / turn_ns)))))
