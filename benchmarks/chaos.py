@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from benchmarks import ratios, stores
+from benchmarks import ratios
 from support import chaos, postgresql
 from support.chaos import Chaos, Report
 
@@ -48,7 +48,7 @@ def _postgresql(_folder: Path) -> Iterator[tuple[str, Callable[[], None]]]:
             next(ends)()
             server.start()
 
-        yield stores.initialised(address), restart
+        yield chaos.initialised(address), restart
 
 
 _STORES = {"sqlite": _sqlite, "postgresql": _postgresql}

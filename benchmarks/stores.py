@@ -8,11 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ontarget.device_farm.database import schema
-from ontarget.device_farm.database.opening import connect
 from ontarget.device_farm.leases.sql import open_store
 from ontarget.device_farm.leases.store import Registration
-from support import postgresql
+from support import chaos, postgresql
 from support.waiting import eventually
 
 
@@ -27,17 +25,7 @@ def sqlite(devices: Sequence[str]) -> Iterator[str]:
 def postgres(devices: Sequence[str]) -> Iterator[str]:
     """The address of a new store with these devices, on a PostgreSQL server that loses nothing when the power fails."""
     with postgresql.started(durable=True) as server, postgresql.database(server.url) as address:
-        yield filled(initialised(address), devices)
-
-
-def initialised(address: str) -> str:
-    """Make a store in an empty database."""
-    database = connect(address)
-    try:
-        schema.bring_up(database)
-    finally:
-        database.close()
-    return address
+        yield filled(chaos.initialised(address), devices)
 
 
 def filled(address: str, devices: Sequence[str]) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 
+from ontarget.device_farm.database import schema
+from ontarget.device_farm.database.opening import connect
 from ontarget.device_farm.leases.sql import open_store
 from ontarget.device_farm.leases.store import LeaseRequest, LeaseStore, Registration, Waiting
 from support import chaos_client, chaos_device
@@ -159,6 +161,16 @@ class Crowd:
         if self._restart is not None:
             self._restart()
             self.restarts += 1
+
+
+def initialised(address: str) -> str:
+    """Make a store in an empty database."""
+    database = connect(address)
+    try:
+        schema.bring_up(database)
+    finally:
+        database.close()
+    return address
 
 
 @contextmanager
