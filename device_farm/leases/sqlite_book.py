@@ -1,11 +1,13 @@
 """`Book` on SQLite: each change is one transaction, which has the file to itself."""
 
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, literal, select, text, update
+from sqlalchemy import Connection, bindparam, delete, exists, insert, literal, select, update
+from sqlalchemy.exc import OperationalError
 
 from ontarget.device_farm.database import Database
 from ontarget.device_farm.leases.book import Answer, Ask, Granted, LeaseRow, NewLease, digest, lease_row
@@ -22,7 +24,7 @@ from ontarget.device_farm.leases.store import (
 )
 
 _GLANCE = 0.01  # seconds between two looks at PRAGMA data_version, which costs some microseconds and takes no lock
-_DATA_VERSION = text("PRAGMA data_version")
+_DATA_VERSION = "PRAGMA data_version"
 _MISSING = select(waiters.c.missing).where(waiters.c.ticket_hash == bindparam("ticket"))
 _EXPIRED = (
     select(leases).where(leases.c.ended.is_(None), leases.c.expires <= bindparam("now")).order_by(leases.c.expires)
@@ -111,12 +113,14 @@ class SqliteBook:
         mine = {"ticket": digest(ticket)}
         with self._database.translated(), self._database.engine.connect() as connection:
             version = -1
+            # hundreds of looks a second for each who waits: past SQLAlchemy, which makes of 2 µs more than 50
+            driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
 
             def wait(seconds: float) -> None:
                 nonlocal version
                 end = time.monotonic() + seconds
                 while True:
-                    now = connection.execute(_DATA_VERSION).scalar_one()
+                    now = _data_version(driver)
                     if now != version:
                         version = now
                         missing = connection.execute(_MISSING, mine).scalar_one_or_none()
@@ -256,6 +260,13 @@ class SqliteBook:
                 connection.execute(update(devices).where(within).values(demand=devices.c.demand + literal(1.0 / size)))
             elif used[pool.id] < now - _STALE:
                 connection.execute(update(pools).where(pools.c.id == pool.id).values(used=now))
+
+
+def _data_version(driver: sqlite3.Connection) -> int:
+    try:
+        return int(driver.execute(_DATA_VERSION).fetchone()[0])
+    except sqlite3.Error as error:
+        raise OperationalError(_DATA_VERSION, None, error) from error  # as SQLAlchemy tells it
 
 
 @contextmanager
