@@ -1,5 +1,6 @@
 """The command `ontarget`. A file in `commands/` is a command; it is imported when it is typed."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Final, NoReturn
@@ -17,6 +18,7 @@ USAGE: Final = 2
 INFRASTRUCTURE: Final = 3
 EXEC_FAILED: Final = 255
 INTERRUPTED: Final = 130
+_COMPLETE: Final = "_ONTARGET_COMPLETE"  # where Click looks for what a shell asks
 
 
 @click.command(cls=CommandFolder, folder=commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,6 +41,10 @@ def exit_status(error: OntargetError) -> int:
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run a command line, by default this process's, and end the process with the design's exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
+    if _COMPLETE in os.environ:
+        from ontarget.device_farm.cli.completing import register
+
+        register()
     # its status is the remote command's, which may be any other
     failed = EXEC_FAILED if words[:1] == ["exec"] else None
     try:

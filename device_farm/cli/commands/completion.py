@@ -3,6 +3,8 @@
 import click
 from click.shell_completion import get_completion_class
 
+from ontarget.device_farm.cli.completing import register
+
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -12,6 +14,7 @@ def command(ctx: click.Context, shell: str) -> None:
 
     Bash: eval "$(ontarget completion bash)" in ~/.bashrc.
     """
+    register()
     kind = get_completion_class(shell)
     if kind is None:
         raise click.UsageError(f"no completion is known for {shell}")
