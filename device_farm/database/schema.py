@@ -40,7 +40,7 @@ def check(database: Database) -> None:
     if schema < NEWEST:
         raise StoreFailed(
             f"the store {database.name} has schema {schema}, and this ontarget works with {NEWEST}: an administrator "
-            "brings it there by ontarget farm migrate"
+            "brings it there by `ontarget farm migrate`"
         )
 
 

@@ -36,7 +36,8 @@ def test_every_module_travels_and_no_other(files: set[str]) -> None:
 def test_the_agents_sources_and_the_layer_tables_travel(files: set[str]) -> None:
     sources = (ROOT / "harness" / "agent" / "src").iterdir()
     assert {f"ontarget/harness/agent/src/{path.name}" for path in sources} <= files
-    assert "ontarget/suites/layers/core.json" in files
+    assert "ontarget/suites/layers/layers.json" in files
+    assert "ontarget/device_farm/database/migrations/versions/0001_leases.sql" in files
 
 
 def test_every_package_says_that_it_is_typed(files: set[str]) -> None:
