@@ -31,7 +31,7 @@ from support.memories import IDENTITY, compared, keep, record_of
 DEVICES, SAMPLED = 5, 3
 
 
-def main(*, quick: bool = False, seed: int = 1, store: str | None = None, tests: int = 500) -> bool:
+def main(*, quick: bool = False, seed: int = 1, store: str | None = None, tests: int = 100) -> bool:
     commits, tests = (100, 20) if quick else (1000, tests)
     rng = np.random.default_rng(seed)
     _print_sizes(rng)
@@ -148,6 +148,6 @@ if __name__ == "__main__":
     parser.add_argument("--quick", action="store_true", help="a small store")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--store", help="an empty PostgreSQL database instead of a file")
-    parser.add_argument("--tests", type=int, default=500, help="how many the store has")
+    parser.add_argument("--tests", type=int, default=100, help="how many the store has")
     arguments = parser.parse_args()
     main(quick=arguments.quick, seed=arguments.seed, store=arguments.store, tests=arguments.tests)
