@@ -40,8 +40,14 @@ _GUARDED: Final = {
     "pool_device": None,
     "transition": None,
 }
-# all else is added and read; these say how far a run is, and how long tests take: expectations, no evidence
-_CHANGING: Final = {"run": ("finished",), "duration": ("device", "seconds", "at")}
+# all else is added and read; these say how far a run is, how long tests take (expectations, no evidence), and that
+# what was accepted is not any more, which lets nothing pass
+_CHANGING: Final = {
+    "run": ("finished",),
+    "duration": ("device", "seconds", "at"),
+    "acceptance": ("withdrawn", "withdrawn_by", "withdrawn_why"),
+}
+_NEVER_CHANGED: Final = "audit"
 
 
 def grant(connection: Connection) -> None:
@@ -62,7 +68,8 @@ def grant(connection: Connection) -> None:
     for table in inspector.get_table_names():
         if table not in _GUARDED:
             connection.execute(text(f'GRANT SELECT, INSERT ON "{table}" TO {USER}'))
-            connection.execute(text(f'GRANT SELECT, INSERT, UPDATE, DELETE ON "{table}" TO {ADMIN}'))
+            more = "" if table == _NEVER_CHANGED else ", UPDATE, DELETE"
+            connection.execute(text(f'GRANT SELECT, INSERT{more} ON "{table}" TO {ADMIN}'))
             if table in _CHANGING:
                 connection.execute(text(f'GRANT UPDATE ({", ".join(_CHANGING[table])}) ON "{table}" TO {USER}'))
             continue
