@@ -51,7 +51,7 @@ class Linker:
             self._entries[permille] = self._compile("entry.c", f"entry-{permille}.o", f"-DPERMILLE={permille}")
         objects = [self._kernel, self._entries[permille]]
         for filler in range(rng.randint(1, _FILLERS)):
-            room = (f'-DTEXT_BYTES="{16 * rng.randint(0, 300)}"', f"-DDATA_BYTES={8 * rng.randint(1, 2000)}")
+            room = (f'-DTEXT_BYTES="{16 * rng.randint(1, 300)}"', f"-DDATA_BYTES={8 * rng.randint(1, 2000)}")
             names = (f"-DFILLER=filler{filler}", f"-DROOM=room{filler}")
             objects.append(self._compile("filler.c", f"{number}-{filler}.o", *names, *room))
         rng.shuffle(objects)
