@@ -296,8 +296,9 @@ class FakeStore:
 
     def _ranked(self, request: LeaseRequest) -> tuple[tuple[str, ...], ...]:
         """The wants with what is preferred first, then what is asked for least."""
+        rank = {name: number for number, name in enumerate(request.prefer)}
         return tuple(
-            tuple(sorted(want, key=lambda name: (name not in request.prefer, self._demand(name), name)))
+            tuple(sorted(want, key=lambda name: (rank.get(name, len(rank)), self._demand(name), name)))
             for want in request.wants
         )
 

@@ -43,7 +43,7 @@ def contend(address: str, folder: Path, count: int) -> None:
 def hold(address: str, ttl: float) -> None:
     with (
         Farm(inventory(address), open_store(address)) as farm,
-        farm.lease({"name": "a"}, ttl=ttl, owner="holder") as lease,
+        farm.lease({"name": "a"}, ttl=ttl, wait=120.0, owner="holder") as lease,
     ):
         print("held", lease.token, flush=True)  # noqa: T201 - how the test hears it
         for _ in sys.stdin:

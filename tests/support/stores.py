@@ -48,9 +48,8 @@ def opening(kind: str, request: pytest.FixtureRequest) -> Iterator[Open]:
         kept: dict[Path, FakeStore] = {}
         yield lambda folder, clock: kept.setdefault(folder, FakeStore(lambda: clock.now))
     else:
-        server: URL = request.getfixturevalue("postgresql_server")
-        with database(server) as address, _Postgresql(address) as opened:
-            yield opened.open
+        clocked: ClockedPostgresql = request.getfixturevalue("clocked_postgresql")
+        yield clocked.open
 
 
 def _sqlite(folder: Path, clock: StoreClock) -> LeaseStore:
@@ -62,7 +61,7 @@ def _sqlite(folder: Path, clock: StoreClock) -> LeaseStore:
     return SqlLeaseStore(made)
 
 
-class _Postgresql:
+class ClockedPostgresql:
     """One database, emptied whenever another folder is opened: to make one takes long."""
 
     def __init__(self, address: str) -> None:
@@ -80,10 +79,7 @@ class _Postgresql:
                 )
             )
 
-    def __enter__(self) -> "_Postgresql":
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self._side.close()
 
     def open(self, folder: Path, clock: StoreClock) -> LeaseStore:
@@ -101,6 +97,14 @@ class _Postgresql:
     def _tell(self, now: float) -> None:
         with self._side.writing() as connection:
             connection.execute(text("UPDATE test_clock SET now = :now"), {"now": now})
+
+
+@pytest.fixture(scope="session")
+def clocked_postgresql(postgresql_server: URL) -> Iterator[ClockedPostgresql]:
+    with database(postgresql_server) as address:
+        made = ClockedPostgresql(address)
+        yield made
+        made.close()
 
 
 def known(store: LeaseStore, *names: str) -> None:
