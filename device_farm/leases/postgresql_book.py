@@ -30,6 +30,19 @@ _PRUNE = text("SELECT ontarget_prune(:age)")
 _SETTLE = text("SELECT ontarget_settle()")
 
 
+def _always(_result: Any) -> bool:
+    return True
+
+
+def _never(_result: Any) -> bool:
+    return False
+
+
+def _is_granted(answer: Any) -> bool:
+    """A place in the queue may be lost with the power."""
+    return "granted" in answer
+
+
 class PostgresqlBook:
     """See `ontarget.device_farm.leases.book.Book`. Each call may be made again after a cut connection."""
 
@@ -51,12 +64,12 @@ class PostgresqlBook:
             "queue": ask.queue,
             "prefer": list(request.prefer),
         }
-        answer = self._call(_ASK, **values)
+        answer = self._call(_ASK, settle=_is_granted, **values)
         while "unknown" in answer:
             for pool in ask.pools:
                 if pool.id in answer["unknown"]:
                     self._call(_POOL, id=pool.id, names=list(pool.names))
-            answer = self._call(_ASK, **values)
+            answer = self._call(_ASK, settle=_is_granted, **values)
         granted = tuple(Granted(**grant) for grant in answer.get("granted", ()))
         return Answer(answer["now"], granted, answer.get("urgency") or 0, answer.get("place") or 0)
 
@@ -69,10 +82,10 @@ class PostgresqlBook:
             yield wait
 
     def find(self, secret: str) -> LeaseRow | None:
-        return _row(self._call(_HOLDING, settle=False, secret=secret))
+        return _row(self._call(_HOLDING, settle=_never, secret=secret))
 
     def heartbeat(self, secret: str) -> LeaseRow | None:
-        return _row(self._call(_HEARTBEAT, settle=False, secret=secret))  # its commit waits for the disk itself
+        return _row(self._call(_HEARTBEAT, settle=_never, secret=secret))  # its commit waits for the disk itself
 
     def release(self, secret: str, reason: str) -> bool | None:
         ended: bool | None = self._call(_RELEASE, secret=secret, reason=reason)
@@ -120,13 +133,16 @@ class PostgresqlBook:
     def close(self) -> None:
         self._listener.close()
 
-    def _call(self, function: TextClause, *, settle: bool = True, **values: Any) -> Any:
-        """Call, and with `settle` wait until no crash can take it back: only then is it told."""
+    def _call(self, function: TextClause, *, settle: Callable[[Any], bool] = _always, **values: Any) -> Any:
+        """Call, and where `settle` says so of the result wait until no crash can take it back: only then is it told.
+
+        A server that crashes in between may have forgotten it, so then all is done again.
+        """
 
         def once() -> Any:
             with self._database.translated(), self._database.engine.connect() as connection:
                 result = connection.execute(function, values).scalar_one()
-                if settle:
+                if settle(result):
                     connection.execute(_SETTLE)
             return result
 

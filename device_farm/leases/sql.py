@@ -12,7 +12,7 @@ from ontarget.device_farm.database.patience import persistently
 from ontarget.device_farm.durations import format_duration
 from ontarget.device_farm.errors import LeaseLost, NoSuchDevice, NoSuchLease, NotPermitted
 from ontarget.device_farm.leases import rows
-from ontarget.device_farm.leases.book import Ask, Book, LeaseRow, NewLease, Pool
+from ontarget.device_farm.leases.book import Answer, Ask, Book, LeaseRow, NewLease, Pool
 from ontarget.device_farm.leases.schema import devices, store
 from ontarget.device_farm.leases.store import (
     DeviceState,
@@ -28,6 +28,7 @@ from ontarget.device_farm.leases.store import (
 from ontarget.device_farm.times import rfc3339
 
 T = TypeVar("T")
+_TOLD_SECONDS = 12.0
 
 
 def open_store(address: str) -> LeaseStore:
@@ -53,6 +54,7 @@ class SqlLeaseStore:
         self._now = select(database.now)
         self._outlook = rows.Outlook()
         self._pools: dict[tuple[str, ...], Pool] = {}
+        self._told: dict[str, tuple[float, Waiting]] = {}
         with database.reading() as connection:
             self.store_id: str = connection.execute(select(store.c.store_id)).scalar_one()
 
@@ -116,9 +118,11 @@ class SqlLeaseStore:
     def acquire(self, request: LeaseRequest, *, queue: bool) -> tuple[Grant, ...] | Waiting:
         pools = tuple(self._pool(want) for want in request.wants)
         new = tuple(NewLease() for _ in pools)
-        answer = self._book.ask(Ask(request, pools, new, queue))
+        ask = Ask(request, pools, new, queue)
+        answer = self._book.ask(ask)
         if not answer.granted:
-            return self._read(lambda connection: self._outlook.waiting(connection, answer, pools))
+            return self._waiting(ask, answer)
+        self._told.pop(request.ticket, None)
         secret_of = {lease.id: lease.secret for lease in new}
         return tuple(
             Grant(
@@ -136,6 +140,7 @@ class SqlLeaseStore:
         )
 
     def leave(self, ticket: str) -> None:
+        self._told.pop(ticket, None)
         self._book.leave(ticket)
 
     def watch(self, ticket: str) -> AbstractContextManager[Wait]:
@@ -158,6 +163,16 @@ class SqlLeaseStore:
         self._database.close()
 
     # Inside
+
+    def _waiting(self, ask: Ask, answer: Answer) -> Waiting:
+        """What somebody who waits is told; to look costs more than to ask, so all but the first are told rarely."""
+        at, told = self._told.get(ask.request.ticket, (0.0, None))
+        if told is not None and told.position > 1 and at <= answer.now < at + _TOLD_SECONDS:
+            return told
+        told = self._read(lambda connection: self._outlook.waiting(connection, answer, ask.pools))
+        if ask.queue:
+            self._told[ask.request.ticket] = answer.now, told
+        return told
 
     def _pool(self, names: tuple[str, ...]) -> Pool:
         if names not in self._pools:
