@@ -10,13 +10,18 @@ OntargetError
 |   |-- NoSuchAcceptance   a slow-down that nobody has accepted
 |   |-- BadExport          a file that is no exported farm
 |   |-- NotPermitted       something that takes another role in the store than one's own
+|   |-- NoSuchArtifact     a commit, or an ABI of it, without a build in the artifact store
+|   |-- ArtifactDiffers    another build is there under the same commit and ABI
+|   |-- NoSuchCommit       words that are no commit, or commits that are not one line
+|   |-- BuildFailed        a commit that does not build
 |   |-- BadDate            words that are no date, or one that has passed
 |   |-- MissingExtra       what is asked for needs a library that is not installed
 |   `-- UnsupportedStore   a store's address that this version cannot open
 `-- InfraError
     |-- StoreFailed        the store could not be opened, read or written
     |   |-- NewerSchema    it was written by a newer ontarget
-    |   `-- CorruptSamples samples that were damaged, or that another program wrote
+    |   |-- CorruptSamples samples that were damaged, or that another program wrote
+    |   `-- ArtifactDamaged  a build's file or manifest is not what it was when it was added
     |-- Unhealthy          a device failed its health check
     |-- LeaseLost          the lease ended while it was in use
     |-- SigningFailed      the farm's signer gave no certificate
@@ -66,6 +71,22 @@ class NoSuchAcceptance(UserError):
     pass
 
 
+class NoSuchArtifact(UserError):
+    pass
+
+
+class ArtifactDiffers(UserError):
+    pass
+
+
+class NoSuchCommit(UserError):
+    pass
+
+
+class BuildFailed(UserError):
+    pass
+
+
 class BadDate(UserError):
     pass
 
@@ -87,6 +108,10 @@ class NewerSchema(StoreFailed):
 
 
 class CorruptSamples(StoreFailed):
+    pass
+
+
+class ArtifactDamaged(StoreFailed):
     pass
 
 

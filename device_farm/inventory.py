@@ -119,6 +119,7 @@ class AuthorityEntry(_Frozen):
 class _File(_Frozen):
     version: int
     store: str = "sqlite:///farm.db"
+    artifacts: str | None = None
     ca: AuthorityEntry | None = None
     check: CheckPolicy | None = None
     device: tuple[DeviceEntry, ...] = Field(default=(), strict=False)
@@ -133,7 +134,10 @@ class _File(_Frozen):
 
 @dataclass(frozen=True)
 class Inventory:
-    """The devices that one store coordinates. `source` is the file that lists them, None for the words of `--on`."""
+    """The devices that one store coordinates. `source` is the file that lists them, None for the words of `--on`.
+
+    `artifacts` is where builds are kept, a path or a URL; None for the user's own store.
+    """
 
     version: int
     store: str
@@ -141,6 +145,7 @@ class Inventory:
     source: Path | None = None
     ca: AuthorityEntry | None = None
     check: CheckPolicy | None = None
+    artifacts: str | None = None
 
     def named(self, name: str) -> DeviceEntry | None:
         return next((entry for entry in self.devices if entry.name == name), None)
@@ -174,7 +179,11 @@ def load(path: Path) -> Inventory:
     ca = read.ca
     if ca is not None and ca.key is not None:
         ca = ca.model_copy(update={"key": base / ca.key.expanduser()})
-    return Inventory(read.version, _absolute_store(read.store, base), devices, path.absolute(), ca, read.check)
+    artifacts = read.artifacts
+    if artifacts is not None and "://" not in artifacts:
+        artifacts = str(base / Path(artifacts).expanduser())
+    store = _absolute_store(read.store, base)
+    return Inventory(read.version, store, devices, path.absolute(), ca, read.check, artifacts)
 
 
 def entries_from_words(words: Sequence[str]) -> Inventory:

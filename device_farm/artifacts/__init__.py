@@ -1,0 +1,1 @@
+"""Builds kept by commit and ABI, so that `commit:SHA` and bisecting need no rebuild."""

@@ -1,0 +1,1 @@
+"""The commands below `ontarget artifact`, one file each."""
