@@ -14,6 +14,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ontarget.harness.statistics.logs import logs_of
 from ontarget.harness.statistics.segmentation import (
     LEAST_LENGTH,
     best_places,
@@ -59,12 +60,12 @@ def detect(series: ArrayLike) -> list[int]:
     `series` [n] are times (or ratios to a reference) in the order of the commits, in any unit, one a session. Fewer
     than 12 points show no changes. Raises ValueError for other than one dimension of finite numbers above 0.
     """
-    return _Levels.of(_logs(series)).changes
+    return _Levels.of(logs_of(series)).changes
 
 
 def change_points(series: ArrayLike) -> list[ChangePoint]:
     """The changes that `detect` finds, with size, interval and the places where they may be. Raises as it does."""
-    return _Levels.of(_logs(series)).described()
+    return _Levels.of(logs_of(series)).described()
 
 
 def latest_level(series: ArrayLike) -> int:
@@ -157,16 +158,3 @@ def _credible(posterior: FloatArray) -> NDArray[np.bool_]:
     chosen = np.zeros(posterior.size, dtype=bool)
     chosen[order[:count]] = True
     return chosen
-
-
-def _logs(series: ArrayLike) -> FloatArray:
-    try:
-        values = np.asarray(series, dtype=np.float64)
-    except TypeError as error:
-        raise ValueError(f"expected a series of numbers above 0, found {series!r}") from error
-    if values.ndim != 1:
-        raise ValueError(f"expected a series of one dimension, found {values.ndim}")
-    wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
-    if wrong.size:
-        raise ValueError(f"expected finite values above 0, found {values[wrong[0]]} at index {wrong[0]}")
-    return np.log(values)

@@ -100,6 +100,8 @@ def noise(x: FloatArray, changes: Sequence[int], least: float) -> Noise:
     n, levels = x.size, len(changes) + 1
     power = float(rest @ rest)
     variance = max(power / max(1, n - levels), least**2)
+    if variance == 0:
+        return Noise(0.0, 1.0)
     luck = 1 / sqrt(n)
     lags = [float(rest[lag:] @ rest[:-lag]) / (power + n * least**2) for lag in (1, 2)]
     one, two = (lag + (1 + 3 * max(lag, 0.0)) * levels / (2 * n) - luck for lag in lags)
