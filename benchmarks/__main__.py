@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 
-NAMES = ("calls", "deploy", "farm_scale", "leases", "levels", "memory", "startup", "verdicts")
+NAMES = ("calls", "deploy", "farm_scale", "leases", "levels", "makespan", "memory", "startup", "verdicts")
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ontarget.fixtures.dealing import OPENING, Take
+from ontarget.fixtures.dealing import OPENING, Dealer, Run, Take
 from ontarget.fixtures.models import Models
 from ontarget.fixtures.scheduling import DeviceScheduling
 from ontarget.fixtures.sharing import Job, TestAndModel, lower_bound
@@ -201,3 +201,25 @@ def test_workers_beyond_the_units_get_nothing() -> None:
     run = Simulation({"alpha": ["one"]}, {"test_a[alpha]": 1.0, "test_b[alpha]": 1.0}, 4)
     run.run()
     assert [len(node.ran) > 0 for node in run.crew.nodes].count(True) == 1
+
+
+def test_a_model_with_one_unit_comes_before_those_that_many_can_help() -> None:
+    units = {"alpha": ["one", "two", "three"], "beta": ["single"]}
+    seconds = {f"test_{number}[alpha]": 10.0 for number in range(30)}
+    seconds |= {f"test_{number}[beta]": 10.0 for number in range(20)}
+    run = Simulation(units, seconds, 1, History({(test, test.partition("[")[2][:-1]): 10.0 for test in seconds}))
+    run.run()
+    assert run.ran[0][1] == "single"
+
+
+def test_on_a_unit_what_measures_time_comes_first_and_at_the_end_the_longest() -> None:
+    jobs = [Job(str(number), "alpha", float(number + 1), frozenset({"one"}), rank=number % 2) for number in range(6)]
+    dealer = Dealer(sorted(jobs, key=lambda job: job.rank), [], {"alpha": ["one"]}, 1)
+    dealer.join("gw0")
+    given_: list[str] = []
+    ended = 0
+    while not dealer.done:
+        given_.extend(order.name for _, order in dealer.deal(0.0) if isinstance(order, Run))
+        dealer.finished("gw0", given_[ended], 1.0, 0.0)
+        ended += 1
+    assert given_ == ["4", "2", "0", "5", "3", "1"]
