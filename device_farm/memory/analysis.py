@@ -8,6 +8,7 @@ from typing import Any
 from ontarget.device_farm.memory.series import Point
 from ontarget.device_farm.times import rfc3339
 from ontarget.harness.statistics.changes import SHORTEST, ChangePoint, change_points
+from ontarget.harness.statistics.trend import CONFIDENCE, trend
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Change:
     def to_json(self, points: Sequence[Point]) -> dict[str, Any]:
         after = points[self.earliest - 1]
         return {
+            "kind": "step",
             "commit": points[self.index].commit,
             "build": points[self.index].candidate,
             "after": after.commit or after.candidate,
@@ -72,6 +74,48 @@ def _of(found: ChangePoint, begin: int) -> Change:
         confidence=found.confidence,
         p_value=found.p_value,
     )
+
+
+@dataclass(frozen=True)
+class Creep:
+    """A level that grows commit by commit from the point `begin` on: each less than would be noticed, together more.
+
+    `size` (a ratio - 1) is how much it grew up to the last point, between `low` and `high`.
+    """
+
+    begin: int
+    size: float
+    low: float
+    high: float
+    p_value: float
+
+    def to_json(self, points: Sequence[Point]) -> dict[str, Any]:
+        first, last = points[self.begin], points[-1]
+        return {
+            "kind": "creep",
+            "commit": None,
+            "build": None,
+            "after": first.commit or first.candidate,
+            "until": last.commit or last.candidate,
+            "commits": len(points) - self.begin - 1,
+            "time": rfc3339(last.at),
+            "size": self.size,
+            "interval": [self.low, self.high],
+            "confidence": CONFIDENCE,
+            "p_value": self.p_value,
+            "accepted": None,
+        }
+
+
+def creeping(points: Sequence[Point], found: Sequence[Change], target: float) -> Creep | None:
+    """The creeping regression since the last level began, if it is one of `target` (0.02 is 2 %) or more in all."""
+    if not points:
+        return None
+    begin = starts(points, found)[-1]
+    grown = trend([point.level for point in points[begin:]])
+    if grown is None or not grown.creeps(target):
+        return None
+    return Creep(begin, grown.size, grown.low, grown.high, grown.p_value)
 
 
 def histories(points: Sequence[Point]) -> Iterator[tuple[int, list[Point]]]:

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, or_, select
 
 from ontarget.device_farm.memory.rows import Kind, identity_of, subject_values, unpack_differences
 from ontarget.device_farm.memory.schema import comparisons, evidence, subjects
@@ -100,7 +100,11 @@ def _sessions(connection: Connection, subject: int) -> list[Session]:
     query = (
         select(comparisons.c.at, evidence.c.differences, same.label("identical"))
         .join(evidence, evidence.c.comparison == comparisons.c.id)
-        .where(and_(comparisons.c.subject == subject, or_(same, comparisons.c.answer == str(Answer.PASS))))
+        .where(
+            comparisons.c.subject == subject,
+            comparisons.c.baseline.is_not(None),
+            or_(same, comparisons.c.answer == str(Answer.PASS)),
+        )
         .order_by(comparisons.c.at.desc())
         .limit(_SESSIONS)
     )

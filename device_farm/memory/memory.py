@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
     from sqlalchemy import Connection
 
     from ontarget.device_farm.memory.codec import Measured
@@ -154,6 +156,13 @@ class Memory:
 
         with self._database.reading() as connection:
             return read_series(connection, test, device, check, in_ratio=in_ratio)
+
+    def levels(self, identity: "Identity", reference: str) -> "NDArray[np.float64]":
+        """The log ratios of earlier sessions to this reference kernel since the last accepted commit, oldest first."""
+        from ontarget.device_farm.memory.series import read_levels
+
+        with self._database.reading() as connection:
+            return read_levels(connection, identity, reference)
 
     def known_series(self, test: str | None = None) -> list[Series]:
         """All series (of one test), by name."""

@@ -51,17 +51,23 @@ def prune(database: Database, policy: Policy, now: float, *, only_look: bool = F
 
 def _superfluous(connection: Connection, policy: Policy, now: float) -> dict[int, int]:
     """The comparisons whose samples nothing rests on, with the size of those in bytes."""
-    newest_first = func.row_number().over(partition_by=comparisons.c.subject, order_by=comparisons.c.at.desc())
-    ranked = select(comparisons.c.id, newest_first.label("place")).subquery()
+    newer = comparisons.alias("newer")
+    enough_newer = (
+        select(newer.c.id)
+        .where(newer.c.subject == comparisons.c.subject, newer.c.at > comparisons.c.at)
+        .order_by(newer.c.at.desc())
+        .offset(policy.newest - 1)
+        .limit(1)
+        .correlate(comparisons)
+    )
     query = (
         select(evidence.c.comparison, func.length(evidence.c.samples).label("size"))
         .join(comparisons, comparisons.c.id == evidence.c.comparison)
-        .join(ranked, ranked.c.id == comparisons.c.id)
         .join(runs, runs.c.id == comparisons.c.run)
         .where(
             evidence.c.samples.is_not(None),
             comparisons.c.at < now - policy.age,
-            ranked.c.place > policy.newest,
+            enough_newer.exists(),
             comparisons.c.kind == str(Kind.COMPARE),
             comparisons.c.answer.not_in(_LEVELS),
             comparisons.c.accepted.is_(None),

@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData()
@@ -98,6 +99,9 @@ evidence = Table(
     Column("differences", LargeBinary, nullable=False),
     Column("samples", LargeBinary),  # see `codec`; null once pruned
 )
+
+_sampled = text("samples IS NOT NULL")
+Index("evidence_sampled", evidence.c.comparison, sqlite_where=_sampled, postgresql_where=_sampled)
 
 acceptances = Table(
     "acceptance",

@@ -6,19 +6,22 @@ from itertools import groupby
 from math import exp, log, log1p, sqrt
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from ontarget.device_farm.memory.acceptance import Acceptance, same_commit
 from ontarget.device_farm.memory.levels import Sighting, solve
-from ontarget.device_farm.memory.rows import Kind, identity_of
+from ontarget.device_farm.memory.rows import Kind, identity_of, subject_values
 from ontarget.device_farm.memory.schema import acceptances, comparisons, runs, subjects
 from ontarget.device_farm.times import rfc3339
-from ontarget.harness.metrics.identity import unlike
+from ontarget.harness.metrics.identity import Identity, unlike
 from ontarget.harness.outcomes import Answer
 
 RATIO: Final = "ratio"
 """The unit of levels that are ratios to the reference kernel's time for one turn."""
 _FEWEST_FOR_RATIO: Final = 0.5
+_MOST_LEVELS: Final = 300
 _SUMMARY: Final = (
     comparisons.c.subject,
     comparisons.c.run,
@@ -82,23 +85,52 @@ def read_series(
     query = select(*_SUMMARY).join(runs, runs.c.id == comparisons.c.run).order_by(comparisons.c.at)
     rows = connection.execute(query.where(comparisons.c.subject.in_(identities))).all()
     histories = list(dict.fromkeys(row.subject for row in rows))
-    meant = [
-        Acceptance(**row._mapping)
-        for row in connection.execute(select(acceptances).where(acceptances.c.withdrawn.is_(None))).all()
-    ]
+    meant = _accepted(connection)
     found: list[Point] = []
     for number, subject in enumerate(histories):
         why = unlike(identities[histories[number - 1]], identities[subject]) if number else None
-        ours = [entry for entry in meant if entry.covers(test, metric, device, identities[subject].model)]
+        ours = [entry for entry in meant if entry.covers(*_named(identities[subject]))]
         stretch = points([row for row in rows if row.subject == subject], number, why, in_ratio=in_ratio)
-        found += [replace(point, accepted=point.accepted or _meant(point, ours)) for point in stretch]
+        found += [replace(point, accepted=point.accepted or _meant(point.commit, ours)) for point in stretch]
     return found
 
 
-def _meant(point: Point, acceptances: Sequence[Acceptance]) -> int | None:
-    """The acceptance of the point's own commit: it may have been made after it was measured."""
-    commit = point.commit
+def _meant(commit: str | None, acceptances: Sequence[Acceptance]) -> int | None:
+    """The acceptance of the commit itself: it may have been made after the commit was measured."""
     return next((entry.id for entry in acceptances if commit is not None and same_commit(entry.commit, commit)), None)
+
+
+def _accepted(connection: Connection) -> list[Acceptance]:
+    """All that was accepted and not withdrawn; levels stay where an acceptance has come to its end."""
+    query = select(acceptances).where(acceptances.c.withdrawn.is_(None))
+    return [Acceptance(**row._mapping) for row in connection.execute(query).all()]
+
+
+def _named(identity: Identity) -> tuple[str, str, str, str]:
+    return identity.test, identity.check, identity.device, identity.model
+
+
+def read_levels(connection: Connection, identity: Identity, reference: str) -> NDArray[np.float64]:
+    """The levels of sessions under this identity, as log ratios to this reference kernel, oldest first, 300 at most.
+
+    What came before a commit that was accepted is left out: it began a new level.
+    """
+    key = subject_values(identity)["key"]
+    query = (
+        select(comparisons.c.ratio, comparisons.c.accepted, runs.c.commit)
+        .join(subjects, subjects.c.id == comparisons.c.subject)
+        .join(runs, runs.c.id == comparisons.c.run)
+        .where(subjects.c.key == key, comparisons.c.ratio.is_not(None), comparisons.c.reference == reference)
+        .where(comparisons.c.kind != str(Kind.BISECT))
+        .order_by(comparisons.c.at.desc())
+        .limit(_MOST_LEVELS)
+    )
+    rows = list(reversed(connection.execute(query).all()))
+    meant = [entry for entry in _accepted(connection) if entry.covers(*_named(identity))]
+    under = [row.accepted or _meant(row.commit, meant) for row in rows]
+    latest = next((number for number in reversed(under) if number is not None), None)
+    begin = 0 if latest is None else under.index(latest)
+    return np.array([row.ratio for row in rows[begin:]], dtype=np.float64)
 
 
 def points(

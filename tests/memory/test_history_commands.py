@@ -90,6 +90,22 @@ def test_an_accepted_commit_begins_a_level_that_is_said_to_be_meant(grown: Comma
         grown.done("accept", "--withdraw", str(number), "--reason", "a test")
 
 
+@ON_SQLITE
+def test_what_creeps_below_the_target_with_each_commit_is_listed(memory: Memory, desk: CommandLine) -> None:
+    rng = np.random.default_rng(4)
+    for i in range(30):
+        found = compared(rng, 0.002, candidate=f"{i + 1:064x}", baseline=f"{i:064x}", pairs=6, between=0.0005)
+        level = float(np.exp(0.002 * i + rng.normal(0, 0.002)))
+        levels = {side: replace(times, p50=1e-3 * level) for side, times in found.quantiles.items()}
+        keep(memory, replace(found, quantiles=levels), commit=SHAS[i])
+    creeps = [entry for entry in json.loads(desk.done("changes", "--json")) if entry["kind"] == "creep"]
+    assert [(entry["after"], entry["until"]) for entry in creeps] == [(SHAS[0], SHAS[29])]
+    assert creeps[0]["size"] == pytest.approx(0.06, abs=0.02)
+    assert "creeping from" in desk.done("changes")
+    assert "creeping: +" in desk.done("history", TEST)
+    assert "creeping" not in desk.done("changes", "--target", "20")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

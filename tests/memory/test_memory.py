@@ -149,6 +149,17 @@ def test_levels_are_in_ratio_to_the_reference_where_it_was_timed(memory: Memory)
     assert {point.unit for point in memory.series(TEST, "pi-1", "latency", in_ratio=False)} == {"s"}
 
 
+def test_levels_for_the_newest_are_those_since_what_was_accepted_last(memory: Memory) -> None:
+    for i in range(6):
+        comparison = replace(compared(RNG, ratio=5.0 + 0.1 * i), pairs=())
+        keep(memory, comparison, commit=f"{i:x}" * 40, accepted=7 if i == 2 else None)
+    assert memory.levels(IDENTITY, "f" * 64) == pytest.approx([5.2, 5.3, 5.4, 5.5])
+    assert memory.levels(IDENTITY, "e" * 64).size == 0
+    assert memory.levels(replace(IDENTITY, threads=2), "f" * 64).size == 0
+    memory.accept(Acceptance(0, TEST, "4444444", "meant", "ann@desk", 0.0, memory.now() + 60))
+    assert memory.levels(IDENTITY, "f" * 64) == pytest.approx([5.4, 5.5])
+
+
 def test_bisecting_old_commits_adds_no_new_ones(memory: Memory) -> None:
     keep(memory, compared(RNG), commit="1" * 40)
     run = memory.begin_run(commit="0" * 40, purpose="bisect", started=0.0)

@@ -171,3 +171,28 @@ def test_a_system_that_changed_begins_a_new_history_and_says_so(desk: Desk) -> N
     assert ran.status == 0
     assert "a new history begins, as results so far are of unlike conditions: the system image changed" in ran.output
     assert "(1 test)" in ran.output
+
+
+def test_without_a_baseline_the_newest_is_judged_by_earlier_sessions(desk: Desk) -> None:
+    words = ("--on", "local", "--candidate", "fast.so", "--commit", OLD, "test_it.py")
+    first = desk.run(*words)
+    assert [(record["outcome"], record["message"]) for record in first.records()] == [("inconclusive", "no baseline")]
+    ((ratio,),) = rows(desk, "SELECT ratio FROM comparison")
+    with sqlite3.connect(store(desk)) as connection:  # as if there had been a month of such sessions
+        columns = [
+            row[1] for row in connection.execute("PRAGMA table_info(comparison)") if row[1] not in ("id", "ratio")
+        ]
+        names = ", ".join(columns)
+        for number in range(20):
+            moved = ratio + 0.01 * (-1) ** number
+            connection.execute(
+                f"INSERT INTO comparison (ratio, {names}) SELECT ?, {names} FROM comparison WHERE id = 1", (moved,)
+            )
+    slow = desk.run(*("slow.so" if word == "fast.so" else word for word in words))
+    assert slow.status == 1, slow.output
+    (record,) = slow.records()
+    assert (record["outcome"], record["verdict"]["answer"]) == ("regressed", "regressed")
+    assert record["message"].startswith("no baseline; against 21 earlier sessions: ")
+    required = desk.run("--require-baseline", *words)
+    assert [record["message"] for record in required.records()] == ["no baseline"]
+    assert required.status == 1

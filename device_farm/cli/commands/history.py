@@ -12,7 +12,7 @@ import click
 from ontarget.device_farm.cli.options import complete_device, farm_options, json_option
 from ontarget.device_farm.cli.output import print_json
 from ontarget.device_farm.cli.remembering import chosen_series, complete_test, opened_memory
-from ontarget.device_farm.cli.wording import change_in_words, name_of, size_in_words
+from ontarget.device_farm.cli.wording import change_in_words, creep_in_words, name_of, size_in_words
 from ontarget.device_farm.times import rfc3339
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ def _record(series: "Series", points: "Sequence[Point]") -> dict[str, Any]:
 
 def _draw(series: "Series", points: "Sequence[Point]") -> None:
     from ontarget.device_farm.cli.plotting import draw
-    from ontarget.device_farm.memory.analysis import changes, starts
+    from ontarget.device_farm.memory.analysis import changes, creeping, starts
+    from ontarget.harness.statistics.rules import TARGET
 
     test, device, check = series
     found = changes(points)
@@ -102,6 +103,9 @@ def _draw(series: "Series", points: "Sequence[Point]") -> None:
     click.echo(f"1 is {name_of(first)} of {rfc3339(first.at)}, {len(points)} is {name_of(last)} of {rfc3339(last.at)}")
     for line in _told(points, found):
         click.echo(line)
+    creep = creeping(points, found, TARGET)
+    if creep is not None:
+        click.echo(creep_in_words(creep, points))
     click.echo()
 
 
