@@ -4,7 +4,19 @@ import argparse
 import importlib
 import sys
 
-NAMES = ("calls", "deploy", "farm_scale", "leases", "levels", "makespan", "memory", "startup", "verdicts")
+NAMES = (
+    "bisect",
+    "calls",
+    "deploy",
+    "farm_scale",
+    "history",
+    "leases",
+    "levels",
+    "makespan",
+    "memory",
+    "startup",
+    "verdicts",
+)
 
 
 def main() -> int:
