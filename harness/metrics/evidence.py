@@ -123,4 +123,4 @@ def _look_once_more(evidence: Evidence, now: float) -> None:
     evidence.calibrate()
     for inquiry in (evidence.main, *evidence.others):
         if inquiry.answer is None and evidence.sound:
-            inquiry.look(evidence.sound, evidence.statistic, now)
+            inquiry.look(evidence.sound, evidence.statistic, now, last=True)

@@ -74,9 +74,9 @@ class Inquiry:
         self._readings += [self.question.reading(pair, statistic) for pair in sound[len(self._readings) :]]
         return np.array(self._readings)
 
-    def look(self, sound: list[LaunchPair], statistic: BurstStatistic, now: float) -> None:
+    def look(self, sound: list[LaunchPair], statistic: BurstStatistic, now: float, *, last: bool = False) -> None:
         """Judge what is there. A suspect gets the time and the pairs of its confirmation from here on."""
-        found = self.rule.look(self.readings(sound, statistic)[self.suspects or 0 :])
+        found = self.rule.look(self.readings(sound, statistic)[self.suspects or 0 :], last=last)
         if self.suspects is not None:
             # Only regressed is a confirmation; what fresh pairs say otherwise leaves the suspicion open.
             self.answer = found if found in {None, Answer.REGRESSED} else Answer.INCONCLUSIVE

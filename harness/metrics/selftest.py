@@ -46,7 +46,7 @@ class Unending:
     def __init__(self, budget: int) -> None:
         self.budget = budget
 
-    def look(self, differences: NDArray[Any]) -> Answer | None:  # noqa: ARG002 - it has no answer
+    def look(self, differences: NDArray[Any], *, last: bool = False) -> Answer | None:  # noqa: ARG002 - it has no answer
         return None
 
     def e_value(self, differences: NDArray[Any]) -> float | None:  # noqa: ARG002

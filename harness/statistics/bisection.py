@@ -133,6 +133,10 @@ class Bisection:
         """P(this commit is the culprit) of all commits after the good end."""
         return dict(zip(self.commits[1:], self._posterior().tolist(), strict=True))
 
+    def evidence(self) -> dict[str, list[float]]:
+        """The log ratios to the good end by commit, in the order in which they were told."""
+        return {self.commits[place]: list(values) for place, values in sorted(self._evidence.items())}
+
     def tell(self, difference: float) -> None:
         """Take the log ratio (commit / good end) of the launch pair that `step` asked for.
 

@@ -21,8 +21,10 @@ class Rule(Protocol):
         """The number of pairs after which no answer means inconclusive."""
         ...
 
-    def look(self, differences: NDArray[Any]) -> Answer | None:
+    def look(self, differences: NDArray[Any], *, last: bool = False) -> Answer | None:
         """Judge the raw differences log(candidate/baseline) [pairs], in measuring order; None asks for more pairs.
+
+        `last`: there will be no more, so that nothing is waited for.
 
         It is called after every pair and must be fair however often that is.
         """

@@ -45,7 +45,7 @@ class EProcessRule:
         self._boundary, self._pass_boundary = 1 / alpha, 1 / pass_alpha
         self._evidence = EProcess(self._target, history)
 
-    def look(self, differences: NDArray[Any]) -> Answer | None:
+    def look(self, differences: NDArray[Any], *, last: bool = False) -> Answer | None:
         """Judge the raw differences log(candidate/baseline) [pairs], in measuring order; None asks for more pairs."""
         d = np.asarray(differences, dtype=np.float64)
         if d.size == 0:
@@ -57,7 +57,7 @@ class EProcessRule:
             return Answer.IMPROVED
         if below_target.max() < self._pass_boundary:
             return None
-        waits = faster[-1] >= IN_SIGHT and faster.max() < self._boundary and d.size < self.budget
+        waits = faster[-1] >= IN_SIGHT and faster.max() < self._boundary and d.size < self.budget and not last
         return None if waits else Answer.PASS
 
     def e_value(self, differences: NDArray[Any]) -> float:

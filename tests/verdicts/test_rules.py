@@ -144,3 +144,10 @@ def test_an_answer_depends_on_what_is_looked_at_alone(d: FloatArray, data: st.Da
 def test_what_cannot_be_meant_is_refused(options: dict[str, float], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         eprocess_rule(**options)  # type: ignore[arg-type] # wrong on purpose
+
+
+def test_an_improvement_in_sight_is_waited_for_unless_there_is_no_more_time() -> None:
+    faster = np.full(8, log1p(-0.05))
+    rule = eprocess_rule(smallest_effect=0.0)
+    assert rule.look(faster) is None
+    assert rule.look(faster, last=True) is Answer.PASS
