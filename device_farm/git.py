@@ -31,6 +31,15 @@ class WorkTree:
         done = self._run("rev-list", "--first-parent", "--reverse", "--end-of-options", tip)
         return done.stdout.split() if done is not None and done.returncode == 0 else None
 
+    def between(self, good: str, bad: str) -> list[str] | None:
+        """Return the commits after `good` of the own line of `bad`, the oldest first; a merge is one of them."""
+        done = self._run("rev-list", "--first-parent", "--reverse", "--end-of-options", bad, f"^{good}")
+        return done.stdout.split() if done is not None and done.returncode == 0 else None
+
+    def subject(self, commit: str) -> str | None:
+        """Return the first line of a commit's message."""
+        return self._line("log", "-1", "--format=%s", "--end-of-options", commit)
+
     def _line(self, *words: str) -> str | None:
         done = self._run(*words)
         return (done.stdout.strip() or None) if done is not None and done.returncode == 0 else None
