@@ -69,6 +69,12 @@ class Outlook:
     def __init__(self) -> None:
         self._shared: dict[tuple[str, str], bool] = {}
 
+    def refused(self, connection: Connection, answer: Answer, pools: Sequence[Pool]) -> Waiting:
+        """What somebody is told who does not wait: who has what."""
+        names = sorted({name for pool in pools for name in pool.names})
+        wanted = statuses(connection, answer.now, names[:_SHOWN])
+        return Waiting(1, tuple(wanted.values()), None, max(0, len(names) - _SHOWN))
+
     def waiting(self, connection: Connection, answer: Answer, pools: Sequence[Pool]) -> Waiting:
         mine = {pool.id for pool in pools}
         names = sorted({name for pool in pools for name in pool.names})

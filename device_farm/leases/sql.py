@@ -166,12 +166,13 @@ class SqlLeaseStore:
 
     def _waiting(self, ask: Ask, answer: Answer) -> Waiting:
         """What somebody who waits is told; to look costs more than to ask, so all but the first are told rarely."""
+        if not ask.queue:
+            return self._read(lambda connection: self._outlook.refused(connection, answer, ask.pools))
         at, told = self._told.get(ask.request.ticket, (0.0, None))
         if told is not None and told.position > 1 and at <= answer.now < at + _TOLD_SECONDS:
             return told
         told = self._read(lambda connection: self._outlook.waiting(connection, answer, ask.pools))
-        if ask.queue:
-            self._told[ask.request.ticket] = answer.now, told
+        self._told[ask.request.ticket] = answer.now, told
         return told
 
     def _pool(self, names: tuple[str, ...]) -> Pool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, literal, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, insert, literal, or_, select, update
 from sqlalchemy.exc import OperationalError
 
 from ontarget.device_farm.database import Database
@@ -65,6 +65,13 @@ class SqliteBook:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._now = select(database.now)
+        # one look, as most often nothing has ended
+        due = (
+            exists().where(leases.c.ended.is_(None), leases.c.expires <= database.now),
+            exists().where(waiters.c.missing == 0, waiters.c.seen < database.now - PROMISE_TTL),
+            exists().where(waiters.c.seen < database.now - WAITER_TTL),
+        )
+        self._look = select(database.now, or_(*due))
 
     def ask(self, ask: Ask) -> Answer:
         request = ask.request
@@ -236,7 +243,9 @@ class SqliteBook:
 
     def _swept(self, connection: Connection) -> float:
         """End what time has ended: leases, promises that nobody came for, places of the silent. Return the time."""
-        now = self._time(connection)
+        now, due = connection.execute(self._look).one()
+        if not due:
+            return float(now)
         freed: list[str] = []
         for row in connection.execute(_EXPIRED, {"now": now}).mappings().all():
             lease = lease_row(row, now)
