@@ -193,6 +193,28 @@ def test_it(device, n):
     assert ran.status == 0, ran.output
 
 
+def test_units_that_are_one_machine_are_not_timed_at_once(farm: Desk) -> None:
+    farm.write(
+        "test_x.py",
+        """
+        import os, pathlib
+        import pytest
+
+        @pytest.mark.parametrize("n", range(8))
+        def test_it(device, n):
+            pathlib.Path(f"here-{device.info.name}").touch()
+            with device.quiet():
+                os.close(os.open("timing", os.O_CREAT | os.O_EXCL))  # fails if another is at it
+                for _ in range(20):
+                    device.conditions()
+                os.unlink("timing")
+        """,
+    )
+    ran = farm.run("-n2")
+    assert ran.status == 0, ran.output
+    assert len(list(farm.folder.glob("here-*"))) == 2
+
+
 def test_a_unit_that_another_run_uses_is_left_to_it(farm: Desk) -> None:
     farm.write("test_x.py", "import pytest\n@pytest.mark.parametrize('n', range(6))\ndef test_it(device, n): pass\n")
     with Farm.open(load(farm.folder / "farm.toml")) as opened, opened.lease({"name": "one"}):
