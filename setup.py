@@ -33,6 +33,7 @@ setup(
         "ontarget.device_farm.database.migrations.versions": ["*.sql"],
         "ontarget.harness.agent": ["src/*.c", "src/*.h", "src/CMakeLists.txt"],
         "ontarget.harness.metrics.reference": ["*.c"],
+        "ontarget.harness.programs": ["src/*.c"],
         "ontarget.suites.bindings": ["*.h"],
         "ontarget.suites.layers": ["*.json"],
     },

@@ -44,10 +44,11 @@ class Bundle:
 
 @dataclass(frozen=True)
 class Build:
-    """One build of the library for one or more ABIs. `label` is "candidate" or "baseline"."""
+    """One build of the library, or of a `program`, for one or more ABIs. `label` is "candidate" or "baseline"."""
 
     label: str
     files: Mapping[Abi, Path]
+    program: bool = False
 
     def bundle(self, abi: Abi, *, device: str | None = None) -> Bundle:
         """The files for one ABI. Raises MissingFile, WrongAbi."""
@@ -58,17 +59,18 @@ class Build:
                 f"expected a {self.label} built for {abi}, given are only: {given}. Add `--{self.label} {abi}=PATH`",
                 device=device,
             )
-        facts = elf.read(path)
+        facts = elf.read(path, program=self.program)
         dependencies, elsewhere = _gather(facts, abi)
         return Bundle(
             abi, SharedObject(path, facts.soname or path.name), dependencies, elsewhere, "; ".join(facts.compilers)
         )
 
 
-def parse_build(words: Sequence[str], label: str, soname: str | None = None) -> Build:
+def parse_build(words: Sequence[str], label: str, soname: str | None = None, *, program: bool = False) -> Build:
     """Read the words of `--candidate` or `--baseline`: PATH or ABI=PATH each, a path naming a file or a folder.
 
-    From a folder the library called `soname` is taken. Raises MissingFile, WrongAbi, UserError.
+    From a folder the library called `soname` is taken, or the `program` of that name.
+    Raises MissingFile, WrongAbi, UserError.
     """
     if not words:
         raise UserError(f"no {label} was given: expected --{label} [ABI=]PATH")
@@ -76,11 +78,11 @@ def parse_build(words: Sequence[str], label: str, soname: str | None = None) -> 
     for word in words:
         wanted, path = _split(word, label)
         library = _library(path, label, soname)
-        for abi in _abis(library, wanted, label):
+        for abi in _abis(library, wanted, label, program):
             if abi in files and files[abi] != library:
                 raise UserError(f"--{label}: expected one file for {abi}, found {files[abi]} and {library}")
             files[abi] = library
-    return Build(label, files)
+    return Build(label, files, program)
 
 
 def _split(word: str, label: str) -> tuple[Abi | None, Path]:
@@ -129,8 +131,8 @@ def _called(folder: Path, soname: str) -> list[Path]:
     return found
 
 
-def _abis(library: Path, wanted: Abi | None, label: str) -> tuple[Abi, ...]:
-    facts = elf.read(library)
+def _abis(library: Path, wanted: Abi | None, label: str, program: bool = False) -> tuple[Abi, ...]:
+    facts = elf.read(library, program=program)
     if wanted is None:
         if not facts.abis:
             raise WrongAbi(

@@ -39,27 +39,27 @@ class ElfFacts:
     build_id: str | None
 
 
-def read(path: Path) -> ElfFacts:
-    """Read a shared object's facts.
+def read(path: Path, *, program: bool = False) -> ElfFacts:
+    """Read a shared object's facts, or a program's.
 
-    Raises MissingFile, and WrongAbi for a file that is no ELF file, a damaged one, or no shared object.
+    Raises MissingFile, and WrongAbi for a file that is no ELF file, a damaged one, or neither of them.
     """
     try:
         facts = path.stat()
     except OSError as error:
         raise MissingFile(f"cannot read {path}: {error.strerror}") from error
-    return _read(path, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
+    return _read(path, program, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
 
 
 @lru_cache(maxsize=256)  # a run asks for each library once per device
-def _read(path: Path, *_state: int) -> ElfFacts:
+def _read(path: Path, program: bool, *_state: int) -> ElfFacts:
     with _opened(path) as stream:
         if stream.read(4) != b"\x7fELF":
             stream.seek(0)
             raise WrongAbi(f"{path}: expected a shared object (ELF), found a file that begins with {stream.read(16)!r}")
         stream.seek(0)
         with _damage_told(path):
-            return _facts(path, ELFFile(stream))
+            return _facts(path, ELFFile(stream), program)
 
 
 def exported(path: Path) -> frozenset[str]:
@@ -97,9 +97,11 @@ def _damage_told(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _facts(path: Path, elf: ELFFile) -> ElfFacts:
-    if elf["e_type"] != "ET_DYN":
-        raise WrongAbi(f"{path}: expected a shared object, found an ELF file of type {elf['e_type']}")
+def _facts(path: Path, elf: ELFFile, program: bool) -> ElfFacts:
+    if elf["e_type"] != "ET_DYN" and not (program and elf["e_type"] == "ET_EXEC"):
+        raise WrongAbi(
+            f"{path}: expected a {'program' if program else 'shared object'}, found an ELF file of type {elf['e_type']}"
+        )
     sections = list(elf.iter_sections())
     soname: str | None = None
     needed: list[str] = []
