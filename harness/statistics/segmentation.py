@@ -88,11 +88,12 @@ def residuals(x: FloatArray, changes: Sequence[int]) -> FloatArray:
     return np.concatenate([level - level.mean() for level in np.split(x, list(changes))])
 
 
-def noise(x: FloatArray, changes: Sequence[int], least: float) -> Noise:
+def noise(x: FloatArray, changes: Sequence[int], least: float, *, luck: float = 1.0) -> Noise:
     """Measure the noise around the levels; its standard deviation is at least `least`.
 
-    Autocorrelation counts as far as it stands out of what white noise shows by luck; taking out a mean per level hides
-    some of it, which is given back (Kendall 1954). The second lag is heard, too: noise may lie upon noise that lasts.
+    Autocorrelation counts as far as it stands out, by `luck` standard errors, of what white noise shows; taking out a
+    mean per level hides some of it, which is given back (Kendall 1954). The second lag is heard, too: noise may lie
+    upon noise that lasts.
     """
     rest = residuals(x, changes)
     limit = _OUTLYING * max(_MAD * float(np.median(np.abs(rest))), least)
@@ -102,9 +103,9 @@ def noise(x: FloatArray, changes: Sequence[int], least: float) -> Noise:
     variance = max(power / max(1, n - levels), least**2)
     if variance == 0:
         return Noise(0.0, 1.0)
-    luck = 1 / sqrt(n)
+    shown = luck / sqrt(n)
     lags = [float(rest[lag:] @ rest[:-lag]) / (power + n * least**2) for lag in (1, 2)]
-    one, two = (lag + (1 + 3 * max(lag, 0.0)) * levels / (2 * n) - luck for lag in lags)
+    one, two = (lag + (1 + 3 * max(lag, 0.0)) * levels / (2 * n) - shown for lag in lags)
     memory = min(max(one, sqrt(max(two, 0.0)), 0.0), _MOST_MEMORY)
     return Noise(variance, (1 + memory) / (1 - memory))
 

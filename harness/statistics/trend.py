@@ -49,7 +49,7 @@ def trend(series: ArrayLike) -> Trend | None:
     rises = logs[later] - logs[earlier]
     slopes = np.sort(rises / (later - earlier))
     slope = float(np.median(slopes))
-    around = noise(logs - slope * np.arange(n), [], resolution(logs))
+    around = noise(logs - slope * np.arange(n), [], resolution(logs), luck=0.0)
     _, ties = np.unique(logs, return_counts=True)
     variance = (n * (n - 1) * (2 * n + 5) - float(np.sum(ties * (ties - 1) * (2 * ties + 5)))) / 18
     spread = sqrt(variance * around.inflation)
