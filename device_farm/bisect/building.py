@@ -107,8 +107,7 @@ class Builder:
             raise BuildFailed(f"{commit[:12]} does not build: {words[0]}: {error.strerror}") from error
         if done.returncode != 0:
             raise BuildFailed(
-                f"{commit[:12]} does not build: {shlex.join(words)} ended with {done.returncode}; {log} ends in\n"
-                f"{tail(log)}"
+                f"{commit[:12]} does not build: {words[0]} ended with {done.returncode}; {log} ends in\n{tail(log)}"
             )
 
     def _gathered(self, commit: str, out: Path) -> list[LocalBuild]:

@@ -14,6 +14,7 @@ from ontarget.harness.results import Verdict as Estimate
 from ontarget.harness.statistics.bisection import Answer, Result
 
 _SHOWN: Final = 5
+_LEAST_SHARE: Final = 0.0005
 _WRONG: Final = 0.5  # above it results are
 
 
@@ -57,7 +58,8 @@ def lines(test: str, progress: Progress, answer: Answer, subject: Callable[[str]
     told.append(f"  before it  {named(before)}: {_side(progress, before)}")
     others = sorted(answer.posterior.items(), key=lambda one: -one[1])
     if len(others) > 1:
-        told.append("  posterior  " + ", ".join(f"{commit[:12]} {percent(share)}" for commit, share in others[:_SHOWN]))
+        likely = [f"{commit[:12]} {percent(share)}" for commit, share in others[:_SHOWN] if share >= _LEAST_SHARE]
+        told.append(f"  posterior  {', '.join(likely)}")
     told += [f"  stepped around {named(commit)}: {why.splitlines()[0]}" for commit, why in progress.skipped.items()]
     return told
 
