@@ -101,7 +101,12 @@ def _turn(
     careless = chance.random() < 0.1
     try:
         for lease in leases:
-            _use(plan, lease, name, chance, careless=careless)
+            try:
+                _use(plan, lease, name, chance, careless=careless)
+            except Fenced:
+                if careless:  # it knocks again, with the token that it has
+                    _use(plan, lease, name, chance, careless=True)
+                raise
     except LeaseLost:
         tell("lost")
     except Fenced:

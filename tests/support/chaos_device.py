@@ -39,7 +39,7 @@ class _Device:
         self._path = folder / f"{name}.sock"
         self._log = (folder / f"{name}.log").open("a", buffering=1)
         self._newest = 0
-        self._inside: set[tuple[int, asyncio.StreamWriter]] = set()
+        self._inside: set[tuple[int, str, asyncio.StreamWriter]] = set()
 
     async def serve(self) -> None:
         ended = asyncio.Event()
@@ -47,7 +47,7 @@ class _Device:
         server = await asyncio.start_unix_server(self._client, self._path)
         async with server:
             await ended.wait()
-            for _, writer in self._inside:
+            for *_, writer in self._inside:
                 writer.close()
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -68,12 +68,13 @@ class _Device:
             writer.write(f"fenced {self._newest}\n".encode())
             return
         self._newest = token
-        for older, other in list(self._inside):
+        self._note("enter", token, client)
+        for older, whose, other in list(self._inside):
             if older < token:
+                self._note("cut", older, whose)
                 other.write(f"fenced {token}\n".encode())
                 other.close()
-        self._note("enter", token, client)
-        inside = token, writer
+        inside = token, client, writer
         self._inside.add(inside)
         try:
             writer.write(b"ok\n")
@@ -84,7 +85,6 @@ class _Device:
                 self._note("begin", token, client)
                 await asyncio.sleep(float(words[1]))
                 if token < self._newest:
-                    self._note("cut", token, client)
                     return
                 self._note("done", token, client)
                 writer.write(b"done\n")
