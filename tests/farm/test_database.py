@@ -67,9 +67,7 @@ def test_the_migrations_make_the_tables_that_the_code_knows(database: Database) 
 def test_a_newer_schema_is_refused(database: Database) -> None:
     with database.writing() as connection:
         connection.execute(text(f"UPDATE {schema.VERSION_TABLE} SET version_num = '0099'"))
-    with pytest.raises(
-        NewerSchema, match=rf"schema 99, and this ontarget knows up to {schema.NEWEST}: update"
-    ):
+    with pytest.raises(NewerSchema, match=rf"schema 99, and this ontarget knows up to {schema.NEWEST}: update"):
         schema.check(database)
     with pytest.raises(NewerSchema):
         schema.bring_up(database)
