@@ -82,5 +82,6 @@ def sound(found: CaseResult | OntargetError, device: str) -> CaseResult:
     if found.state in (State.SKIPPED, State.DISABLED):
         raise NotOffered(f"{found.name} is {found.state}: {found.message or 'the program says no more'}", device=device)
     if found.state is State.FAILED:
-        raise CaseFailed(f"{found.name} failed: {found.message}", device=device)
+        said = "; ".join(line.strip() for line in found.message.splitlines())
+        raise CaseFailed(f"{found.name} failed: {said}", device=device)
     return found

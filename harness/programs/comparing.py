@@ -7,7 +7,6 @@ clock counts instructions a program's own times are counts, too, and a few pairs
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from math import floor, log10
 from typing import Any, Final
 
@@ -23,16 +22,16 @@ from ontarget.harness.metrics.evidence import Evidence, gather
 from ontarget.harness.metrics.latency import Plan
 from ontarget.harness.metrics.pairs import SIDES, BaselineUnusable, LaunchPair, Side, baseline_excused
 from ontarget.harness.metrics.questions import Question, slower
+from ontarget.harness.metrics.selftest import resolution
 from ontarget.harness.metrics.words import latency_message
 from ontarget.harness.outcomes import Answer
 from ontarget.harness.programs.cases import Suite, runner_of, sound
-from ontarget.harness.programs.resolution import smallest_slowdown
 from ontarget.harness.programs.results import CaseResult
 from ontarget.harness.programs.running import Program
-from ontarget.harness.statistics import eprocess_rule
 from ontarget.harness.statistics.estimate import quantiles
 
 COUNTED_PAIRS: Final = 5
+_FEWEST_TO_TELL: Final = 5
 _DIGITS: Final = 8  # of a sample, which is kept as a whole number
 
 
@@ -131,6 +130,9 @@ def compare(
     if reason is not None:
         return replace(not_compared(check, reason), builds=facts, cores=contest.cores)
     scale, unit = _scale(first, case)
+    per_call = scale
+    if counted and unit == "s":
+        per_call, unit = scale * 1e9 / instructions.NS_PER_INSTRUCTION, "instructions"
     index = iter(range(len(contest.runs) + plan.pairs * 100))
 
     def next_pair() -> LaunchPair:
@@ -157,11 +159,12 @@ def compare(
         smallest_effect=plan.smallest_effect,
     )
     name = device.info.name
-    message = latency_message(name, plan.target, question.first.budget, plan.seconds, evidence)
+    target = instructions.TOLERANCE if counted else plan.target
+    message = latency_message(name, target, question.first.budget, plan.seconds, evidence)
     if not counted:
-        message += resolved(d, plan, history)
+        message += resolved(d, plan)
     times = {
-        side: quantiles(np.concatenate([pair.samples[side].reshape(-1) for pair in evidence.sound]) * scale)
+        side: quantiles(np.concatenate([pair.samples[side].reshape(-1) for pair in evidence.sound]) * per_call)
         for side in (SIDES if evidence.sound else ())
     }
     return Comparison(
@@ -169,7 +172,7 @@ def compare(
         verdict=verdict,
         message=message,
         unit=unit,
-        per_call=scale,
+        per_call=per_call,
         pairs=tuple(evidence.pairs),
         confirming=len(evidence.sound) - evidence.suspects,
         statistic=evidence.chosen,
@@ -181,21 +184,14 @@ def compare(
     )
 
 
-def resolved(differences: NDArray[Any], plan: Plan, history: NDArray[np.float64] | None = None) -> str:
-    """How small a slow-down these pairs would have shown, in words."""
-    if differences.size < 3:
+def resolved(differences: NDArray[np.float64], plan: Plan) -> str:
+    """How small a slow-down pairs that scatter as these do would show, in words."""
+    if differences.size < _FEWEST_TO_TELL:
         return ""
-    rule = partial(
-        eprocess_rule,
-        history=history,
-        target=plan.target,
-        smallest_effect=plan.smallest_effect,
-        budget=plan.pairs,
-    )
-    smallest = smallest_slowdown(differences, rule, plan.pairs)
+    smallest = resolution(differences, plan.pairs, smallest_effect=plan.smallest_effect)
     if smallest is None:
-        return f"; these pairs scatter too much for any slow-down to show within {plan.pairs}"
-    return f"; slow-downs from about {percent(smallest)} show within {plan.pairs} such pairs"
+        return f"; such pairs resolve no slow-down within {plan.pairs}"
+    return f"; such pairs resolve {percent(smallest)} within {plan.pairs}"
 
 
 def _not_comparable(contest: Contest, first: Run, case: str) -> str | None:
