@@ -27,7 +27,7 @@ class Peer:
 
     @property
     def name(self) -> str:
-        return f"{self.package} {self.version}: {self.method}"
+        return f"{self.method} ({self.package} {self.version})"
 
     @property
     def home(self) -> Path:
@@ -35,7 +35,7 @@ class Peer:
 
 
 PEERS = (
-    Peer("signal-processing-algorithms", "2.1.6", "MongoDB's E-divisive"),
+    Peer("signal-processing-algorithms", "2.1.6", "E-divisive"),
     Peer("apache-otava", "0.8.0", "Otava"),
     Peer("asv", "0.6.6", "asv"),
 )
