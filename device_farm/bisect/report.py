@@ -9,11 +9,17 @@ import numpy as np
 from ontarget.device_farm.bisect.search import evidence
 from ontarget.device_farm.bisect.state import Kind, Progress
 from ontarget.harness.metrics.comparison import effect_in_words, judged, percent
+from ontarget.harness.metrics.instructions import TOLERANCE
 from ontarget.harness.outcomes import Answer as Verdict
 from ontarget.harness.results import Verdict as Estimate
 from ontarget.harness.statistics.bisection import Answer, Result
 
 _SHOWN: Final = 5
+_WORSE: Final = {
+    Kind.RESULTS: "made it wrong",
+    Kind.PAIRS: "made it slower",
+    Kind.COUNTED: "made it take more instructions",
+}
 _LEAST_SHARE: Final = 0.0005
 _WRONG: Final = 0.5  # above it results are
 
@@ -65,7 +71,7 @@ def lines(test: str, progress: Progress, answer: Answer, subject: Callable[[str]
 
 
 def _headline(progress: Progress, answer: Answer, named: Callable[[str], str]) -> str:
-    what = "wrong" if progress.kind is Kind.RESULTS else "slower"
+    what = _WORSE[progress.kind]
     if progress.kind is Kind.PAIRS:
         sure = f"P = {answer.probability:.3f}, {answer.pairs} launch pairs"
     else:
@@ -73,8 +79,8 @@ def _headline(progress: Progress, answer: Answer, named: Callable[[str], str]) -
     if answer.result is Result.UNPROVEN:
         return f"not proven within the budget; the likeliest is {named(answer.suspects[0])} ({sure})"
     if len(answer.suspects) == 1:
-        return f"{named(answer.suspects[0])} made it {what} ({sure})"
-    return f"one of {' or '.join(named(commit) for commit in answer.suspects)} made it {what} ({sure})"
+        return f"{named(answer.suspects[0])} {what} ({sure})"
+    return f"one of {' or '.join(named(commit) for commit in answer.suspects)} {what} ({sure})"
 
 
 def _sides(progress: Progress, answer: Answer) -> tuple[str, str]:
@@ -93,6 +99,8 @@ def _side(progress: Progress, commit: str) -> str:
         case Kind.RESULTS:
             return progress.messages.get(commit, "wrong" if values[0] > _WRONG else "right").splitlines()[0]
         case Kind.COUNTED:
+            if abs(values[0]) <= TOLERANCE:
+                return "as many instructions as the good end"
             return f"{percent(abs(values[0]))} {'more' if values[0] > 0 else 'fewer'} instructions than the good end"
         case Kind.PAIRS:
             return f"{effect_in_words(_estimate(values))}, against the good end"

@@ -12,10 +12,11 @@ from ontarget.device_farm.bisect.state import Kind, Progress, StateFolder
 from ontarget.device_farm.errors import BuildFailed, NoSuchArtifact, NoSuchCommit
 from ontarget.harness.abi import Abi
 from ontarget.harness.errors import UserError
+from ontarget.harness.metrics.instructions import TOLERANCE
 from ontarget.harness.statistics.bisection import Answer, Bisection, Measure, Purpose
 
 FIRST_PAIRS: Final = 5  # by which it is chosen what stands for a burst
-LEAST_COUNTED: Final = log1p(0.001)  # what counting itself is off by
+LEAST_COUNTED: Final = log1p(TOLERANCE)  # what counting itself is off by
 _WRONG, _RIGHT, _BETWEEN = 1.0, 0.0, 0.5
 
 
