@@ -77,7 +77,7 @@ def parse_build(words: Sequence[str], label: str, soname: str | None = None, *, 
     files: dict[Abi, Path] = {}
     for word in words:
         wanted, path = _split(word, label)
-        library = _library(path, label, soname)
+        library = _program(path, label, soname) if program else _library(path, label, soname)
         for abi in _abis(library, wanted, label, program):
             if abi in files and files[abi] != library:
                 raise UserError(f"--{label}: expected one file for {abi}, found {files[abi]} and {library}")
@@ -114,6 +114,17 @@ def _library(path: Path, label: str, soname: str | None) -> Path:
     return next(iter(files.values()))
 
 
+def _program(path: Path, label: str, name: str | None) -> Path:
+    found = path if name is None or path.is_file() else path / name
+    if found.is_file():
+        return found
+    wanted = "a program" if name is None else f"a program called {name}"
+    there = ", ".join(sorted(file.name for file in path.iterdir() if file.is_file())) if path.is_dir() else "nothing"
+    raise MissingFile(
+        f"--{label}: expected {wanted} at {path}, found {there or 'an empty folder'}. Name the file itself"
+    )
+
+
 def _libraries(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("lib*.so*") if path.is_file())
 
@@ -133,6 +144,8 @@ def _called(folder: Path, soname: str) -> list[Path]:
 
 def _abis(library: Path, wanted: Abi | None, label: str, program: bool = False) -> tuple[Abi, ...]:
     facts = elf.read(library, program=program)
+    if program and facts.soname is not None:
+        raise WrongAbi(f"--{label} {library}: expected a program, found the shared library {facts.soname}")
     if wanted is None:
         if not facts.abis:
             raise WrongAbi(

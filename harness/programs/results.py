@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isfinite
+from math import inf, isfinite
 from typing import Final
 
 from ontarget.harness.errors import ProductError, UserError
@@ -72,16 +72,17 @@ def cost(value: float, unit: str, *, more_is_better: bool | None = None) -> tupl
     `more_is_better` None: known by the unit, and not so for one that is unknown. Raises BadOutput for a value that is
     not above 0 and finite: a ratio of two would say nothing.
     """
-    if not (isfinite(value) and value > 0):
-        raise BadOutput(f"expected a value above 0, found {value} {unit}".rstrip())
     known = unit.strip().lower()
-    seconds = _SECONDS.get(known)
-    if seconds is not None and not more_is_better:
-        return value * seconds, "s"
     is_rate = known in _RATES or known.endswith(("/s", "/sec", "/second"))
     if more_is_better or (more_is_better is None and is_rate):
-        return 1 / value, f"1/({unit})" if unit else "1"
-    return value, unit or "1"
+        found, its_unit = (1 / value if value else inf), f"1/({unit})" if unit else "1"
+    elif known in _SECONDS:
+        found, its_unit = value * _SECONDS[known], "s"
+    else:
+        found, its_unit = value, unit or "1"
+    if not (isfinite(found) and found > 0):
+        raise BadOutput(f"expected a finite value above 0, found {value} {unit}".rstrip())
+    return found, its_unit
 
 
 def merged(results: Sequence[CaseResult]) -> list[CaseResult]:

@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from ontarget.harness.errors import UserError
 from ontarget.harness.programs.results import BadOutput, Case, CaseResult, Output
 
-RESULT_PATH: Final = "/dev/fd/9"
+RESULT_PATH: Final = "/proc/self/fd/9"
 """Where a program finds its result file, apart from what else it prints."""
 
 
