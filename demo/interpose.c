@@ -1,6 +1,6 @@
 /* A candidate with four planted faults: this library stands before the real one and changes one operator each.
  *
- *   sigmoid f32          3 % slower
+ *   sigmoid f32          3 % slower, or by SLOWER_PPM parts per million
  *   average pooling f32  one output has the wrong sign
  *   hardswish f32        crashes
  *   add f32              never returns
@@ -20,6 +20,9 @@ typedef int status_t;
 typedef status_t (*run_t)(xnn_operator_t, pthreadpool_t);
 
 /* A process runs one layer, so one planted operator at most. */
+#ifndef SLOWER_PPM
+#define SLOWER_PPM 30000
+#endif
 static volatile xnn_operator_t planted; /* volatile: the loop that never ends must not be taken out */
 static enum { SLOW, FLIPPED, CRASHING, HANGING } fault;
 static float *planted_output;
@@ -86,7 +89,7 @@ static __attribute__((noinline, cold)) status_t run_planted(xnn_operator_t op, p
   }
   const int64_t start = now_ns();
   const status_t status = real_run(op, pool);
-  const int64_t end = start + (now_ns() - start) * 103 / 100;
+  const int64_t end = start + (now_ns() - start) * (1000000 + SLOWER_PPM) / 1000000;
   while (now_ns() < end) {
   }
   return status;

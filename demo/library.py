@@ -21,8 +21,11 @@ def fetch(abi: Abi, progress: Callable[[str], None]) -> Path:
     return debian.libraries("libxnnpack0", DEBIAN_ARCHITECTURES[abi], progress=progress)
 
 
-def plant_faults(abi: Abi, original: Path, folder: Path) -> Path:
-    """Make a candidate from the real library in `original` that stands behind `interpose.c`; return its folder."""
+def plant_faults(abi: Abi, original: Path, folder: Path, *, slower_ppm: int = 30_000) -> Path:
+    """Make a candidate from the real library in `original` that stands behind `interpose.c`; return its folder.
+
+    Sigmoid f32 becomes slower by `slower_ppm` parts per million.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for library in original.glob("lib*.so.*"):
         if library.name != SONAME:
@@ -33,7 +36,7 @@ def plant_faults(abi: Abi, original: Path, folder: Path) -> Path:
     (folder / REAL_SONAME).write_bytes(real.replace(SONAME.encode() + b"\0", REAL_SONAME.encode() + b"\0"))
     command = [
         *(sys.executable, "-m", "ziglang", "cc", "-target", str(abi.zig_target), "-shared", "-fPIC", "-O2"),
-        *("-fno-sanitize=undefined", f"-Wl,-soname,{SONAME}", "-o", str(folder / SONAME)),
+        *("-fno-sanitize=undefined", f"-DSLOWER_PPM={slower_ppm}", f"-Wl,-soname,{SONAME}", "-o", str(folder / SONAME)),
         # Nothing in the source names a function of the real library, and yet it must be loaded.
         *(str(Path(__file__).with_name("interpose.c")), "-Wl,--no-as-needed", str(folder / REAL_SONAME)),
     ]
