@@ -81,6 +81,15 @@ class StoreMachine(RuleBasedStateMachine):
         return type(self).open(Path(self.folder.name), self.clock)
 
     def teardown(self) -> None:
+        """Whoever still waits is served in turn when everything comes free, one after the other."""
+        self.clock.now += 0.125
+        for grant in self.issued:
+            if self.is_held(grant):
+                self.release(grant)
+                self.serve_the_queue()
+        for name in NAMES:
+            self.set_state(name, DeviceState.AVAILABLE)
+            self.serve_the_queue()
         self.store.close()
         self.folder.cleanup()
 
@@ -106,6 +115,12 @@ class StoreMachine(RuleBasedStateMachine):
     def is_held(self, grant: Grant) -> bool:
         lease = self.held.get(grant.device)
         return lease is not None and lease.secret == grant.secret and lease.expires > self.clock.now
+
+    def serve_the_queue(self) -> None:
+        order = sorted(self.queue.values(), key=lambda place: (-place.request.priority, place.number))
+        for place in order:
+            if place.seen >= self.clock.now - WAITER_TTL:
+                self.ask(place.request, queue=True)
 
     # the rules
 
@@ -189,6 +204,23 @@ class StoreMachine(RuleBasedStateMachine):
             del self.held[lease.device]
         with pytest.raises(LeaseLost):
             self.store.holding(lease.secret)
+
+    @rule(lease=leases, request=requests)
+    def hand_over(self, lease: Grant, request: LeaseRequest) -> None:
+        self.acquire_in_turn(request)
+        self.release(lease)
+        self.serve_the_queue()
+
+    @rule(lease=leases, request=requests)
+    def outlive(self, lease: Grant, request: LeaseRequest) -> None:
+        """A lease runs out while somebody waits."""
+        held = self.held.get(lease.device)
+        if not self.is_held(lease) or held is None:
+            return
+        self.acquire_in_turn(request)
+        self.clock.now = held.expires
+        self.heartbeat(lease)
+        self.serve_the_queue()
 
     @rule(seconds=st.sampled_from([0.125, 1.0, 7.0, 20.0]))
     def time_passes(self, seconds: float) -> None:

@@ -114,6 +114,32 @@ def test_more_urgent_requests_take_what_was_promised_to_others(clocked: Clocked)
     assert got(store, patient, queue=True) == ("b",)
 
 
+def test_who_is_robbed_gets_what_else_is_free(clocked: Clocked) -> None:
+    _, store = clocked
+    known(store, "a", "b")
+    held = {name: one(store, name) for name in "ab"}
+    patient = want(("a", "b"))
+    assert got(store, patient, queue=True) is None
+    store.release(held["a"].secret)  # promised
+    store.release(held["b"].secret)  # free
+    assert got(store, want(("a",), priority=5), queue=True) == ("a",)
+    assert got(store, patient, queue=True) == ("b",)
+
+
+def test_what_a_group_keeps_comes_free_when_its_client_is_gone(clocked: Clocked) -> None:
+    clock, store = clocked
+    known(store, "a", "b")
+    held = {name: one(store, name) for name in "ab"}
+    group, single = want(("a",), ("b",)), want(("a",))
+    assert got(store, group, queue=True) is None
+    store.release(held["a"].secret)
+    for _ in range(2):
+        clock.now += WAITER_TTL / 2 + 0.25
+        store.heartbeat(held["b"].secret)
+        last = got(store, single, queue=True)
+    assert last == ("a",)
+
+
 def test_an_impatient_group_leaves_everything_as_it_was(clocked: Clocked) -> None:
     _, store = clocked
     known(store, "a", "b")
@@ -221,7 +247,10 @@ def test_a_line_of_waiters_is_served_in_order(clocked: Clocked) -> None:
 
 
 def position(store: LeaseStore) -> int:
-    answer = store.acquire(want(("a",)), queue=False)
+    """The place that one would have who came now."""
+    request = want(("a",))
+    answer = store.acquire(request, queue=True)
+    store.leave(request.ticket)
     assert isinstance(answer, Waiting)
     return answer.position
 

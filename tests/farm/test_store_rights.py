@@ -204,7 +204,7 @@ def test_only_an_administrator_edits_and_frees_by_force(farm: Farm) -> None:
         store.set_state("a", DeviceState.QUARANTINED, "mine", "mallory")
     with pytest.raises(NotPermitted, match="permission denied"):
         store.free("a", "mine", "mallory")
-    with pytest.raises(NotPermitted, match="permission denied"):
+    with pytest.raises(NotPermitted, match="told by an administrator only: ontarget farm import"):
         store.register([Registration("a", "ssh:elsewhere", "board")], "mallory")
     with pytest.raises(NotPermitted, match="permission denied"):
         store.prune(0.0)

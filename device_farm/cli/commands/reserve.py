@@ -14,6 +14,7 @@ from ontarget.device_farm.cli.options import (
     wait_option,
 )
 from ontarget.device_farm.cli.output import print_json
+from ontarget.device_farm.leases.store import PRIORITIES
 from ontarget.device_farm.times import rfc3339
 
 
@@ -29,7 +30,12 @@ from ontarget.device_farm.times import rfc3339
     help="How long to hold it.",
 )
 @wait_option(0.0)
-@click.option("--priority", type=int, default=0, help="Among those who wait, larger goes first.")
+@click.option(
+    "--priority",
+    type=click.IntRange(-PRIORITIES, PRIORITIES),
+    default=0,
+    help="Among those who wait, larger goes first.",
+)
 @click.option("--purpose", metavar="TEXT", help="What others read who want the device (default: the CI job's address).")
 @farm_options
 @json_option

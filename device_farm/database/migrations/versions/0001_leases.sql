@@ -16,6 +16,7 @@ AS $$ SELECT encode(sha256(convert_to(secret, 'UTF8')), 'hex') $$;
 -- does before it believes the answer (ontarget_settle), together with all others that wait then.
 CREATE FUNCTION ontarget_turn() RETURNS double precision LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM set_config('lock_timeout', '30s', true);  -- who holds it that long is no client of ours
     PERFORM 1 FROM ontarget_store FOR UPDATE;
     PERFORM set_config('synchronous_commit', 'off', true);
     RETURN ontarget_now();
