@@ -101,7 +101,7 @@ def test_a_command_is_timed_by_what_an_expression_finds(desk: Desk) -> None:
         """
         import pytest
 
-        @pytest.mark.program("regex", pattern=r"(?P<name>\\\\w+) took (?P<value>\\\\d+) (?P<unit>ms)")
+        @pytest.mark.program("regex", pattern=r"(?P<name>\\w+) took (?P<value>\\d+) (?P<unit>ms)")
         def test_tool(program):
             program.check()
         """,

@@ -55,11 +55,11 @@ int main(int count, char **words) { testing::InitGoogleTest(&count, words); retu
 _ARCHITECTURES = {Abi.X86_64: "amd64", Abi.AARCH64: "arm64"}
 
 
-def c_program(source: str, folder: Path, name: str = "program") -> Path:
+def c_program(source: str, folder: Path, name: str = "program", options: tuple[str, ...] = ()) -> Path:
     """A program of C text for this machine."""
     code, program = folder / f"{name}.c", folder / name
     code.write_text(dedent(source))
-    subprocess.run(["cc", "-O1", "-o", program, code], check=True, timeout=60)
+    subprocess.run(["cc", "-O1", "-o", program, code, *options], check=True, timeout=60)
     return program
 
 
