@@ -237,7 +237,8 @@ def test_version_help_and_completion(run: Run) -> None:
     assert run("--version").stdout.startswith("ontarget, version ")
     assert {"board", "console", "devices", "exec", "release", "reserve"} <= set(run("--help").stdout.split())
     assert "_ONTARGET_COMPLETE" in run("completion", "bash").stdout
-    words = {"_ONTARGET_COMPLETE": "bash_complete", "COMP_WORDS": "ontarget exec h", "COMP_CWORD": "2"}
+    line = "ontarget exec h"
+    words = {"_ONTARGET_COMPLETE": "bash_complete", "COMP_LINE": line, "COMP_POINT": str(len(line))}
     assert run(**words).stdout == "plain,here\n"
 
 
