@@ -8,11 +8,15 @@ from ontarget.harness.errors import UserError
 from support.boards import said
 
 # Settings with which each driver can be opened; a new driver adds its line here.
-SETTINGS: dict[str, dict[str, object]] = {"qmp": {"board": "switched"}}
+SETTINGS: dict[str, dict[str, object]] = {
+    "labgrid": {"coordinator": "lab1:20408", "place": "pi4-03", "holder": "host/user"},
+    "qmp": {"board": "switched"},
+}
 
 
 @pytest.mark.parametrize("driver", power.drivers())
-def test_a_driver_opens_with_its_settings_and_refuses_others(driver: str) -> None:
+def test_a_driver_opens_with_its_settings_and_refuses_others(driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONTARGET_LABGRID_CLIENT", "labgrid-client")  # opened, not run
     settings = SETTINGS[driver]
     assert isinstance(power.open_power("pi4-03", driver, settings), PowerController)
     with pytest.raises(UserError, match=r"pi4-03: .*colour"):
