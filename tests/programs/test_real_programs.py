@@ -142,3 +142,24 @@ def test_on_a_board_a_benchmark_counts_instructions(desk: Desk, programs: Path, 
     sides = ("--candidate", folder / candidate / "bench", "--baseline", folder / "fast" / "bench")
     ran = desk.run("--on", "board:virtual-cortex-a53", "--block", "instructions", *sides, deadline=600)
     assert ran.outcomes() == [("instructions", outcome)], ran.output
+
+
+def test_cases_that_are_timed_together_share_their_pairs(desk: Desk, programs: Path) -> None:
+    desk.write("test_kernels.py", BENCHMARKS.replace('benchmark",', 'benchmark", together=True,'))
+    fast, slow = (programs / "x86_64" / name / "bench" for name in ("fast", "slow"))
+    ran = desk.run("--on", "local", "--candidate", fast, "--baseline", fast, "-k", "Saxpy", "--pairs", "6")
+    assert set(by_case(ran)) == {"BM_Saxpy/1000", "BM_Saxpy/4000"}, ran.output
+    crashing = desk.run("--on", "local", "--candidate", slow, "-k", "Saxpy or Crashes")
+    assert by_case(crashing) == {
+        "BM_Saxpy/1000": "inconclusive",
+        "BM_Saxpy/4000": "inconclusive",
+        "BM_Crashes": "crashed",
+    }, crashing.output
+
+
+def test_a_program_is_measured_against_itself(desk: Desk, programs: Path) -> None:
+    desk.write("test_kernels.py", BENCHMARKS)
+    ran = desk.run("--self-test", "--on", "local", "--candidate", programs / "x86_64" / "fast" / "bench", "-k", "1000")
+    (record,) = ran.records()
+    assert record["self_test"]["pairs"] > 0, ran.output
+    assert "resolve" in record["message"]
