@@ -35,6 +35,8 @@ class WholeWords(BashComplete):
     source_template = _SOURCE
 
     def get_completion_args(self) -> tuple[list[str], str]:
+        if "COMP_LINE" not in os.environ:
+            return super().get_completion_args()  # a shell that was started with Click's own script
         line = os.environ["COMP_LINE"][: int(os.environ["COMP_POINT"])]
         words = split_arg_string(line)[1:]
         incomplete = "" if line[-1:].isspace() or not words else words.pop()
