@@ -15,8 +15,10 @@ from ontarget.harness.statistics.rules import ALPHA, CONFIRM_ALPHA, PASS_ALPHA, 
 FloatArray = NDArray[np.float64]
 
 BUDGET = 60
-# The e-value at which an improvement is in sight, and worth a few pairs more.
+# The e-value at which an answer is in sight, and worth a few pairs more.
 IN_SIGHT = 4.0
+# The share of the target from which a slow-down that passes would be a close call.
+NEAR = 0.75
 
 
 class EProcessRule:
@@ -24,8 +26,9 @@ class EProcessRule:
 
     regressed: "no slow-down" is rejected at `alpha`; improved: its mirror; pass: "a slow-down of at least `target`" is
     rejected at `pass_alpha`. The first two see raw d, never shifted. What is smaller than `smallest_effect` is neither:
-    the robust interval must lie beyond it, too. A pass needs fewer pairs than an improvement: one in sight is waited
-    for, so that it is named. Effects are ratios - 1 (0.02 is 2 % slower).
+    the robust interval must lie beyond it, too. A pass needs fewer pairs than the other answers, so it waits for an
+    improvement in sight, and for a slow-down in sight that is nearly the target's. Effects are ratios - 1 (0.02 is 2 %
+    slower).
     """
 
     def __init__(
@@ -57,8 +60,9 @@ class EProcessRule:
             return Answer.IMPROVED
         if below_target.max() < self._pass_boundary:
             return None
-        waits = faster[-1] >= IN_SIGHT and faster.max() < self._boundary and d.size < self.budget and not last
-        return None if waits else Answer.PASS
+        improving = faster[-1] >= IN_SIGHT and faster.max() < self._boundary
+        regressing = slower[-1] >= IN_SIGHT and np.median(d) >= NEAR * self._target
+        return None if (improving or regressing) and d.size < self.budget and not last else Answer.PASS
 
     def e_value(self, differences: NDArray[Any]) -> float:
         """The present evidence against "no slow-down": 1 before the first pair, at most 1e300."""

@@ -151,3 +151,19 @@ def test_an_improvement_in_sight_is_waited_for_unless_there_is_no_more_time() ->
     rule = eprocess_rule(smallest_effect=0.0)
     assert rule.look(faster) is None
     assert rule.look(faster, last=True) is Answer.PASS
+
+
+def test_a_slow_down_of_nearly_the_target_is_not_let_through_for_want_of_pairs() -> None:
+    nearly = np.full(20, log1p(0.0185)) + noise(0.0002, pairs=20)
+    answer, pairs = decide(eprocess_rule(), nearly)
+    assert answer is Answer.REGRESSED
+    assert pairs <= 16
+    assert eprocess_rule().look(nearly[:8]) is None
+    assert eprocess_rule().look(nearly[:8], last=True) is Answer.PASS
+
+
+def test_half_the_target_passes_as_soon_as_it_may() -> None:
+    half = np.full(20, log1p(0.01)) + noise(0.0002, pairs=20)
+    answer, pairs = decide(eprocess_rule(), half)
+    assert answer is Answer.PASS
+    assert pairs <= 8
