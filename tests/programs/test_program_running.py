@@ -16,6 +16,7 @@ from ontarget.harness.programs.running import Program, run
 from ontarget.harness.transports.local import LocalTransport
 from support.c_libraries import compile_library
 from support.programs import c_program
+from support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -99,12 +100,13 @@ def test_a_status_a_signal_and_a_hang_are_told_apart(speaker: Program) -> None:
 
 def test_what_a_program_started_ends_with_it(speaker: Program) -> None:
     group = int(run(speaker, ["child"]).output.stdout)
-    alive = [
-        stat
-        for path in Path("/proc").glob("[0-9]*/stat")
-        if (stat := _stat(path)) is not None and stat[2] == str(group) and stat[0] not in "ZX"
-    ]
-    assert alive == []
+    eventually(lambda: not _alive(group), "what the program left running to end")
+
+
+def _alive(group: int) -> list[list[str]]:
+    """/proc/PID/stat, after the name, of the processes of a group that still run."""
+    found = (_stat(path) for path in Path("/proc").glob("[0-9]*/stat"))
+    return [stat for stat in found if stat is not None and stat[2] == str(group) and stat[0] not in "ZX"]
 
 
 def _stat(path: Path) -> list[str] | None:
