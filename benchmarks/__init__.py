@@ -1,1 +1,7 @@
-"""Measurements side by side in one run, each with its own table: `tox run -e bench`."""
+"""Figures, measured side by side in one run: `python -m benchmarks`."""
+
+import sys
+from pathlib import Path
+
+# Servers and clients that the tests start are what is measured here, too.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
