@@ -83,7 +83,7 @@ def lost(lease: lease_module.Lease) -> bool:
 
 
 def test_a_lease_that_was_ended_by_others_is_noticed(farm: Farm) -> None:
-    with farm.lease({"name": "a"}, ttl=0.3, owner="me") as lease:
+    with farm.lease({"name": "a"}, ttl=3.0, owner="me") as lease:
         assert farm.release(lease.secret)
         eventually(lambda: lost(lease), "the loss")
         with pytest.raises(LeaseLost, match=r"the lease of me on a .* ended at .*: released"):
