@@ -31,7 +31,7 @@ from ontarget.harness.programs.running import Program
 from ontarget.harness.statistics.estimate import quantiles
 
 COUNTED_PAIRS: Final = 5
-# A program chooses its own number of turns and is interrupted by ticks: the same one differs by up to 0.2 % from itself.
+# A program chooses its number of turns and is interrupted by ticks: the same one differs by up to 0.2 % from itself.
 COUNTED_TOLERANCE: Final = 0.005
 _FEWEST_TO_TELL: Final = 5
 _DIGITS: Final = 8  # of a sample, which is kept as a whole number
