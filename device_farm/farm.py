@@ -11,6 +11,7 @@ from ontarget.device_farm import health, identity, waiting
 from ontarget.device_farm.errors import NoSuchDevice, Unhealthy
 from ontarget.device_farm.inventory import DeviceEntry, Inventory
 from ontarget.device_farm.lease import Lease, steady_clock
+from ontarget.device_farm.leases.queue import Wants, assign
 from ontarget.device_farm.leases.store import DeviceState, DeviceStatus, Grant, LeaseRequest, LeaseStore, Registration
 from ontarget.device_farm.listing import ListsDevices, listed_by
 from ontarget.device_farm.locks import Progress, unheard
@@ -119,10 +120,34 @@ class Farm:
 
         Raises NoSuchDevice, WaitRanOut, UserError, StoreFailed.
         """
-        names = self._candidates(requirements, ttl, wait, progress)
-        request = self._request(names, owner, purpose, ttl, priority)
-        wanted = waiting.describe(requirements)
-        return waiting.acquire(self._store, request, wait=wait, wanted=wanted, progress=progress)[0][0]
+        return self.acquire_together(
+            [requirements], ttl=ttl, wait=wait, owner=owner, purpose=purpose, priority=priority, progress=progress
+        )[0]
+
+    def acquire_together(
+        self,
+        devices: Sequence[Mapping[str, str]],
+        *,
+        ttl: float = DEFAULT_TTL,
+        wait: float = 0.0,
+        owner: str | None = None,
+        purpose: str | None = None,
+        priority: int = 0,
+        progress: Progress = unheard,
+    ) -> tuple[Grant, ...]:
+        """Like `acquire`, for several devices: all of them, in the order of what was asked for each, or none.
+
+        Raises what `acquire` does; NoSuchDevice also where one device would have to serve two of them.
+        """
+        wants = tuple(self._candidates(requirements, ttl, wait, progress) for requirements in devices)
+        wanted = " and ".join(waiting.describe(requirements) for requirements in devices)
+        if len(assign(wants, {name for names in wants for name in names})) < len(wants):
+            raise NoSuchDevice(
+                f"expected {len(wants)} devices, one each for {wanted}; found only "
+                f"{', '.join(sorted({name for names in wants for name in names}))} that would do: ask for fewer"
+            )
+        request = self._request(wants, owner, purpose, ttl, priority)
+        return waiting.acquire(self._store, request, wait=wait, wanted=wanted, progress=progress)[0]
 
     def lease(
         self,
@@ -138,7 +163,7 @@ class Farm:
     ) -> Lease:
         """Like `acquire`, kept alive until it is released or this process ends; use it in a `with`."""
         names = self._candidates(requirements, ttl, wait, progress)
-        request = self._request(names, owner, purpose, ttl, priority)
+        request = self._request((names,), owner, purpose, ttl, priority)
         wanted = waiting.describe(requirements)
         grants, asked = waiting.acquire(self._store, request, wait=wait, wanted=wanted, progress=progress, clock=clock)
         return Lease(self._store, grants[0], self._entry(grants[0].device), asked=asked, clock=clock)
@@ -247,11 +272,9 @@ class Farm:
         self.close()
 
     @staticmethod
-    def _request(
-        names: tuple[str, ...], owner: str | None, purpose: str | None, ttl: float, priority: int
-    ) -> LeaseRequest:
+    def _request(wants: Wants, owner: str | None, purpose: str | None, ttl: float, priority: int) -> LeaseRequest:
         return LeaseRequest(
-            wants=(names,),
+            wants=wants,
             owner=owner or identity.owner(),
             purpose=purpose or identity.purpose(os.environ),
             ttl=ttl,

@@ -104,9 +104,26 @@ def test_from_reserve_to_release(run: Run) -> None:
     assert reserved(run, "name=here")["token"] == 2
 
 
+def test_several_devices_are_reserved_together_or_not_at_all(run: Run) -> None:
+    both = json.loads(run("reserve", "model=pi", "+", "rack=b2", "--json").stdout)
+    assert [(record["device"], record["model"]) for record in both] == [("away", "pi"), ("here", "desk")]
+    leases = [record["lease"] for record in both]
+    assert len(set(leases)) == 2
+    assert run("release", leases[0]).stdout == "released\n"
+    refused = run("reserve", "--count", "2")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "here is held by" in refused.stderr
+    assert listed(run)["away"]["state"] == "available", "one without the other is of no use"
+    given_back = run("release", "f00", *leases)
+    assert given_back.stdout.splitlines() == ["it had ended before", "released"]
+    assert given_back.returncode == 2
+    assert run("reserve", "--count", "2").stdout.count("is yours until") == 2
+
+
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
+        (("reserve", "name=here", "+", "name=here"), 2, "expected 2 devices, one each for a device with name=here and"),
         (("reserve", "model=none"), 2, "ontarget: no device has model=none; in this farm model is one of desk, pi\n"),
         (("reserve", "rakc=b2"), 2, "did you mean 'rack'?"),
         (("reserve", "pi"), 2, "'pi' is no KEY=VALUE"),
