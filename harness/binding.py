@@ -1,12 +1,19 @@
 """The seam to a kernel library: a binding says how its C functions run a layer."""
 
-from collections.abc import Mapping
+import importlib
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, cast, runtime_checkable
 
 from numpy.typing import NDArray
 
 from ontarget.harness.agent.process import Bound, Process
+from ontarget.harness.errors import UserError
+
+# Where the bindings that ship are found by their names.
+SHIPPED = "ontarget.suites.bindings"
 
 
 @dataclass(frozen=True)
@@ -71,3 +78,40 @@ class Binding(Protocol):
         Raises NotOffered where the library lacks the function.
         """
         ...
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """A binding that can tell from what a library exports what that library lacks."""
+
+    def lacks(self, op: str, dtype: str, exports: Callable[[str], bool]) -> str | None:
+        """None if a library can run the operator in the dtype, else why not; `exports` says if it has a function.
+
+        Asked for what `offers` agrees to only.
+        """
+        ...
+
+
+def load_binding(name: str) -> Binding:
+    """Return the binding of that name, or of that dotted module. Raises UserError.
+
+    A binding is a module with the names that `Binding` lists, or one whose `BINDING` has them. One that does not ship
+    is looked for where Python looks, and then in the working folder.
+    """
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
+    modules = [name] if "." in name else [f"{SHIPPED}.{name}", name]
+    for module_name in modules:
+        try:
+            module = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            # one that the binding itself misses is another matter
+            if error.name is None or not (module_name == error.name or module_name.startswith(f"{error.name}.")):
+                raise UserError(f"--binding {name}: {module_name} needs a module that is not there: {error}") from error
+            continue
+        found = getattr(module, "BINDING", module)
+        missing = [part for part in ("name", "soname", "offers", "start", "prepare") if not hasattr(found, part)]
+        if missing:
+            raise UserError(f"--binding {name}: {module_name} is no binding, it lacks {', '.join(missing)}")
+        return cast(Binding, found)
+    raise UserError(f"--binding {name}: no such module, looked for {' and '.join(modules)}")
