@@ -49,6 +49,8 @@ def _plain(value: object) -> object:
 
 Word = Annotated[str, Field(min_length=1, pattern=r"^\S+$")]
 Text = Annotated[str, BeforeValidator(_plain)]
+Power = Mapping[str, str | int | float | bool | Annotated[tuple[str, ...], Field(strict=False)]]
+"""A power switch: its `driver`, and the settings that this one knows."""
 
 
 class _Frozen(BaseModel):
@@ -67,7 +69,7 @@ class DeviceEntry(_Frozen):
     identity: Annotated[Path, Field(strict=False)] | None = None
     jump: Word | None = None
     console: Word | None = None
-    power: Mapping[str, str | int | bool] | None = None
+    power: Power | None = None
     tags: Mapping[str, Text] = Field(default_factory=dict)
     insecure: bool = False
     certificate: bool = False
@@ -87,9 +89,7 @@ class DeviceEntry(_Frozen):
 
     @field_validator("power")
     @classmethod
-    def _power_names_its_driver(
-        cls, power: Mapping[str, str | int | bool] | None
-    ) -> Mapping[str, str | int | bool] | None:
+    def _power_names_its_driver(cls, power: Power | None) -> Power | None:
         if power is not None and not isinstance(power.get("driver"), str):
             raise ValueError('it needs `driver`, as in { driver = "uhubctl", hub = "1-1", port = 2 }')
         return power

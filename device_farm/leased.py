@@ -8,7 +8,7 @@ the act, in which a process could be stopped for longer than its lease lasts.
 from collections.abc import Callable
 
 from ontarget.device_farm.lease import Lease
-from ontarget.device_farm.power.protocols import PowerController
+from ontarget.device_farm.power.protocols import Cycler, Power, PowerController
 from ontarget.harness.transports.protocols import Console
 
 
@@ -55,11 +55,25 @@ class LeasedPower:
         self._power.switch(on)
 
 
-def power_of(lease: Lease) -> LeasedPower | None:
+class LeasedCycler:
+    """As LeasedPower, for what can only restart its device."""
+
+    def __init__(self, power: Cycler, lease: Lease) -> None:
+        self._power = power
+        self._lease = lease
+
+    def cycle(self) -> None:
+        """Raises LeaseLost."""
+        self._lease.confirm()
+        self._power.cycle()
+
+
+def power_of(lease: Lease) -> Power | None:
     """The power switch of a lease's device, None where its entry names none. Raises UserError."""
     settings = dict(lease.device.power or {})
     if not settings:
         return None
     from ontarget.device_farm.power import open_power
 
-    return LeasedPower(open_power(lease.device.name, str(settings.pop("driver")), settings), lease)
+    power = open_power(lease.device.name, str(settings.pop("driver")), settings)
+    return LeasedCycler(power, lease) if isinstance(power, Cycler) else LeasedPower(power, lease)

@@ -5,11 +5,13 @@ host is doing, and is blind to caches and pipelines.
 """
 
 from ontarget.device_farm.boards.lifecycle import build, down, power_off, power_on, up
+from ontarget.device_farm.boards.machine import BOOT_DEADLINE
 from ontarget.device_farm.boards.models import MODELS
 from ontarget.device_farm.boards.registry import Board, find, names, running
 from ontarget.device_farm.boards.timing import heal, quiet
 
 __all__ = [
+    "BOOT_DEADLINE",
     "MODELS",
     "Board",
     "build",

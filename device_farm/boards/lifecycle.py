@@ -46,8 +46,10 @@ def up(model: str, name: str | None = None, *, free_running: bool = False, progr
         return _power_on(_prepare(name, model, clock, system), system, progress)
 
 
-def power_on(name: str, progress: Progress = unheard) -> Board:
+def power_on(name: str, progress: Progress = unheard, *, deadline: float = machine.BOOT_DEADLINE) -> Board:
     """Start a board that has been up before, with the same port and keys. Does nothing if it is on.
+
+    It is given `deadline` seconds to come up.
 
     Raises UserError if there is no such board, InfraError.
     """
@@ -56,7 +58,7 @@ def power_on(name: str, progress: Progress = unheard) -> Board:
         if board.pid is not None:
             return board
         system = image.cached(board.image) or build(board.model, progress)
-        return _power_on(dataclasses.replace(board, image=system.digest), system, progress)
+        return _power_on(dataclasses.replace(board, image=system.digest), system, progress, deadline)
 
 
 def power_off(name: str, progress: Progress = unheard) -> None:
@@ -111,7 +113,7 @@ def _prepare(name: str, model: str, clock: Clock, system: Image) -> Board:
     return board
 
 
-def _power_on(board: Board, system: Image, progress: Progress) -> Board:
+def _power_on(board: Board, system: Image, progress: Progress, deadline: float = machine.BOOT_DEADLINE) -> Board:
     initrd = board.folder / "initrd"
     initrd.touch(0o600)
     initrd.write_bytes(system.initrd.read_bytes() + (board.folder / "own.cpio").read_bytes())
@@ -120,7 +122,7 @@ def _power_on(board: Board, system: Image, progress: Progress) -> Board:
         progress(f"starting {board.name}")
         try:
             started = machine.start(board, system)
-            machine.wait_until_up(started)
+            machine.wait_until_up(started, deadline=deadline)
         except BaseException:  # also of an interrupt: nobody else knows of this process yet
             machine.stop(board.folder)
             raise

@@ -5,10 +5,10 @@ import pkgutil
 import time
 from collections.abc import Callable, Mapping
 
-from ontarget.device_farm.power.protocols import PowerController
+from ontarget.device_farm.power.protocols import Cycler, Power
 from ontarget.harness.errors import UserError
 
-_NOT_DRIVERS = ("protocols", "settings")
+_NOT_DRIVERS = ("programs", "protocols", "settings", "web")
 
 
 def drivers() -> list[str]:
@@ -16,16 +16,19 @@ def drivers() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in _NOT_DRIVERS)
 
 
-def open_power(device: str, driver: str, settings: Mapping[str, object]) -> PowerController:
+def open_power(device: str, driver: str, settings: Mapping[str, object]) -> Power:
     """The power switch of `device`, which is for messages. Raises UserError for an unknown driver or setting."""
     if driver not in drivers():
         raise UserError(f"no power driver {driver!r}; there are: {', '.join(drivers())}", device=device)
-    opened: PowerController = importlib.import_module(f"{__name__}.{driver}").controller(device, settings)
+    opened: Power = importlib.import_module(f"{__name__}.{driver}").controller(device, settings)
     return opened
 
 
-def cycle(power: PowerController, *, off_for: float, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Off, `off_for` seconds, and on again. Raises InfraError."""
+def cycle(power: Power, *, off_for: float, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Off, `off_for` seconds, and on again; or what the driver has instead. Raises InfraError."""
+    if isinstance(power, Cycler):
+        power.cycle()
+        return
     power.switch(False)
     sleep(off_for)
     power.switch(True)

@@ -6,13 +6,13 @@ its own, as labgrid replaces pyserial; $ONTARGET_LABGRID_CLIENT names it where i
 
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ontarget.device_farm.power.settings import words
-from ontarget.harness.errors import InfraError, UserError
+from ontarget.device_farm.power.programs import run
+from ontarget.device_farm.power.settings import Settings, parsed
+from ontarget.harness.errors import UserError
 
 VARIABLE: Final = "ONTARGET_LABGRID_CLIENT"
 _SECONDS: Final = 60.0
@@ -32,21 +32,20 @@ class PlacePower:
         """Raises InfraError, with what labgrid-client said."""
         host, _, user = self.holder.partition("/")
         argv = [self.program, "-x", self.coordinator, "-p", self.place, "power", "on" if on else "off"]
-        environment = {**os.environ, "LG_HOSTNAME": host, "LG_USERNAME": user}
-        try:
-            done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=_SECONDS, check=False)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise InfraError(f"{' '.join(argv)} failed: {error}", device=self.device) from error
-        if done.returncode:
-            said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["it said nothing"]
-            raise InfraError(f"{' '.join(argv)} ended with {done.returncode}: {said[0]}", device=self.device)
+        run(self.device, argv, seconds=_SECONDS, environment={"LG_HOSTNAME": host, "LG_USERNAME": user})
+
+
+class _Settings(Settings):
+    coordinator: str
+    place: str
+    holder: str
 
 
 def controller(device: str, settings: Mapping[str, object]) -> PlacePower:
     """Raises UserError."""
-    coordinator, place, holder = words(device, "labgrid", settings, "coordinator", "place", "holder")
-    if not holder:
-        raise UserError(f"labgrid's place {place} is held by nobody: lease it to switch its power", device=device)
+    given = parsed(_Settings, device, "labgrid", settings)
+    if not given.holder:
+        raise UserError(f"labgrid's place {given.place} is held by nobody: lease it to switch its power", device=device)
     program = os.environ.get(VARIABLE) or shutil.which("labgrid-client")
     if program is None:
         raise UserError(
@@ -54,4 +53,4 @@ def controller(device: str, settings: Mapping[str, object]) -> PlacePower:
             "environment of its own: pipx install labgrid",
             device=device,
         )
-    return PlacePower(device, program, coordinator, place, holder)
+    return PlacePower(device, program, given.coordinator, given.place, given.holder)

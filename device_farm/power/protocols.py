@@ -1,7 +1,7 @@
 """Switches of a device's power. One file per kind in this folder, named as the `driver` of a `power` entry.
 
-Such a file has `controller(device, settings) -> PowerController`: `settings` are the other keys of the entry, and it
-raises UserError for one that it does not know or misses.
+Such a file has `controller(device, settings) -> PowerController | Cycler`: `settings` are the other keys of the entry,
+and it raises UserError for one that it does not know or misses.
 """
 
 from typing import Protocol, runtime_checkable
@@ -18,3 +18,15 @@ class PowerController(Protocol):
         Raises InfraError.
         """
         ...
+
+
+@runtime_checkable
+class Cycler(Protocol):
+    """Can restart a device, and not leave it off."""
+
+    def cycle(self) -> None:
+        """Restart it. Returns when that has begun. Raises InfraError."""
+        ...
+
+
+Power = PowerController | Cycler

@@ -7,24 +7,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ontarget.device_farm import boards
-from ontarget.device_farm.power.settings import words
+from ontarget.device_farm.power.settings import Settings, parsed
 
 
 @dataclass(frozen=True)
 class BoardPower:
-    """`board` is the name that it was started under."""
+    """`board` is the name that it was started under; it may take `boot` seconds until it is up."""
 
     board: str
+    boot: float
 
     def switch(self, on: bool) -> None:
         """Raises UserError if no board of this name has been up, InfraError."""
         if on:
-            boards.power_on(self.board)
+            boards.power_on(self.board, deadline=self.boot)
         else:
             boards.power_off(self.board)
 
 
+class _Settings(Settings):
+    board: str
+    boot: float = boards.BOOT_DEADLINE
+
+
 def controller(device: str, settings: Mapping[str, object]) -> BoardPower:
     """Raises UserError."""
-    (board,) = words(device, "qmp", settings, "board")
-    return BoardPower(board)
+    given = parsed(_Settings, device, "qmp", settings)
+    return BoardPower(given.board, given.boot)
