@@ -19,8 +19,8 @@ from ontarget.harness.errors import (
     HostKeyRefused,
     OntargetError,
 )
+from ontarget.harness.transports.numbered import NumberLine
 from ontarget.harness.transports.ssh.errors import kind_of, translated
-from ontarget.harness.transports.ssh.process import NumberLine
 
 # Paths of a Windows host cannot be imported here.
 FOREIGN = {"paramiko._winapi", "paramiko.win_openssh", "paramiko.win_pageant"}

@@ -1,6 +1,5 @@
 """One process on the far side of an SSH connection, with its number, so that it can be killed."""
 
-import re
 import shlex
 import signal
 import threading
@@ -12,6 +11,7 @@ from typing import Final
 import paramiko
 
 from ontarget.harness.errors import ConnectionLost, DeadlineExceeded, InfraError
+from ontarget.harness.transports.numbered import NumberLine, killing, numbered
 from ontarget.harness.transports.protocols import GRACE_SECONDS
 from ontarget.harness.transports.ssh.connection import Connection
 from ontarget.harness.transports.ssh.errors import translated
@@ -19,39 +19,7 @@ from ontarget.harness.transports.text import shown
 
 # The status of a process that a signal ended, where the server does not say which (OpenSSH names but twelve).
 UNNAMED_SIGNAL: Final = -128
-_SAY_NUMBER: Final = 'echo "ontarget-pid $$" >&2; exec "$@"'
-_NUMBER: Final = re.compile(rb"^ontarget-pid ([0-9]+)\n", re.MULTILINE)
-_NUMBER_WITHIN: Final = 4096
-_KILL: Final = 'kill -9 "-$1" 2>/dev/null; kill -9 "$1" 2>/dev/null'
 _KILL_SECONDS: Final = 2.0
-
-
-class NumberLine:
-    """Takes the line with the process's number out of its stderr, wherever the stream is cut into pieces."""
-
-    def __init__(self) -> None:
-        self.number: int | None = None
-        self._held: bytes | None = b""
-
-    def feed(self, data: bytes) -> bytes:
-        """Take a piece, and return what may be shown of the stream by now."""
-        if self._held is None:
-            return data
-        held = self._held + data
-        found = _NUMBER.search(held)
-        if found:
-            self.number = int(found[1])
-            held = held[: found.start()] + held[found.end() :]
-        elif len(held) < _NUMBER_WITHIN:
-            self._held = held
-            return b""
-        self._held = None
-        return held
-
-    def rest(self) -> bytes:
-        """What is held back in wait for a line that does not come any more."""
-        held, self._held = self._held, None
-        return held or b""
 
 
 class RemoteProcess:
@@ -68,7 +36,7 @@ class RemoteProcess:
         self._number = NumberLine()
         doing = f"start `{shown(argv)}`"
         self.channel = connection.session(doing, ends)
-        line = "exec " + shlex.join(["sh", "-c", _SAY_NUMBER, "sh", *argv])
+        line = "exec " + shlex.join(numbered(argv))
         # exec_command itself waits for ever; closing the channel ends that.
         watch = threading.Timer(max(0.0, ends - time.monotonic()), self.channel.close)
         watch.daemon = True
@@ -131,7 +99,7 @@ class RemoteProcess:
         with suppress(InfraError):
             killer = self._connection.session("kill", ends)
             with translated(self.device, "kill"):
-                killer.exec_command("exec " + shlex.join(["sh", "-c", _KILL, "sh", str(self._number.number)]))
+                killer.exec_command("exec " + shlex.join(killing(self._number.number)))
                 killer.status_event.wait(max(0.0, ends - time.monotonic()))
                 killer.close()
             self.channel.status_event.wait(max(0.0, ends - time.monotonic()))
