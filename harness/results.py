@@ -34,7 +34,7 @@ class CheckRecord:
     `quantiles` are p50, p90 and p99 of one call by side (in seconds, or instructions); `findings` what the same pairs
     say of other metrics (`check`, `message`, `verdict`); `accuracy` how close each side's result came to the reference;
     `self_test` what A against A says of the device. Each is None where nothing of the kind was measured. `accepted` is
-    the number of the acceptance by which a regressed result passes.
+    the number of the acceptance by which a regressed result passes. `operator` is what the marker `kernel` names.
     """
 
     id: str
@@ -52,6 +52,7 @@ class CheckRecord:
     accuracy: Mapping[str, Any] | None = None
     self_test: Mapping[str, Any] | None = None
     accepted: int | None = None
+    operator: str | None = None
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ _GUARDED: Final = {
 _CHANGING: Final = {
     "run": ("finished",),
     "duration": ("device", "seconds", "at"),
+    "condition": ("at", "temperature_c", "cpu_mhz", "throttled"),
     "acceptance": ("withdrawn", "withdrawn_by", "withdrawn_why"),
 }
 _NEVER_CHANGED: Final = "audit"

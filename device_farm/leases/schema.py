@@ -51,6 +51,7 @@ leases = Table(
     Column("expires", Float, nullable=False),
     Column("ended", Float),
     Column("end_reason", String),
+    Column("waited", Float),  # seconds in the queue
 )
 
 waiters = Table(
@@ -64,6 +65,7 @@ waiters = Table(
     Column("owner", String, nullable=False),
     Column("purpose", String, nullable=False),
     Column("seen", Float, nullable=False, index=True),
+    Column("since", Float),
 )
 
 wants = Table(

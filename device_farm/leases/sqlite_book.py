@@ -107,7 +107,8 @@ class SqliteBook:
                 return Answer(now, urgency=me.urgency, place=me.place)
             kept = queue.promised(ticket)
             queue.remove(ticket)
-            granted = [_grant(connection, now, request, ask.leases[want], kept[want]) for want in sorted(kept)]
+            waited = now - (me.since if me.since is not None else now)
+            granted = [_grant(connection, now, request, ask.leases[want], kept[want], waited) for want in sorted(kept)]
             return Answer(now, tuple(granted))
 
     def leave(self, ticket: str) -> None:
@@ -301,12 +302,14 @@ def _enter(connection: Connection, ask: Ask, ticket: str, place: int, now: float
     rank = {"urgency": -request.priority, "place": place}
     count = len(ask.pools)
     values = {"wanted": count, "missing": count, "owner": request.owner, "purpose": request.purpose, "seen": now}
-    connection.execute(insert(waiters).values(ticket_hash=ticket, **rank, **values))
+    connection.execute(insert(waiters).values(ticket_hash=ticket, since=now, **rank, **values))
     lines = [{"ticket_hash": ticket, "number": n, "pool": pool.id, **rank} for n, pool in enumerate(ask.pools)]
     connection.execute(insert(wants), lines)
 
 
-def _grant(connection: Connection, now: float, request: LeaseRequest, new: NewLease, device: str) -> Granted:
+def _grant(
+    connection: Connection, now: float, request: LeaseRequest, new: NewLease, device: str, waited: float = 0.0
+) -> Granted:
     token = connection.execute(_NEXT_TOKEN).scalar_one()
     granted = Granted(new.id, device, token, now + request.ttl)
     values = {
@@ -319,6 +322,7 @@ def _grant(connection: Connection, now: float, request: LeaseRequest, new: NewLe
         "ttl": request.ttl,
         "granted": now,
         "expires": granted.expires,
+        "waited": waited,
     }
     connection.execute(_LEASE, values)
     connection.execute(_HOLD, {"device": device, "by": new.id})

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ontarget.device_farm.memory.series import Point
     from ontarget.harness.metrics.comparison import Comparison
     from ontarget.harness.metrics.identity import Identity
-    from ontarget.harness.results import CheckRecord
+    from ontarget.harness.results import CheckRecord, RunResults
 
 TestAndModel = tuple[str, str]
 Series = tuple[str, str, str]
@@ -114,6 +114,13 @@ class Memory:
             for test, model, device, seconds in tests:
                 self._took(connection, now, test, model, device, seconds)
 
+    def keep_results(self, run: str, found: "RunResults") -> None:
+        """Keep all that a run found, and what it comes to; harmless for one of which that is kept."""
+        from ontarget.device_farm.memory.rollup import keep
+
+        with self._database.writing() as connection:
+            keep(connection, run, self._now(connection), found)
+
     def record(
         self,
         run: str,
@@ -129,6 +136,7 @@ class Memory:
         All of it is kept or, if the store fails or this process dies, nothing.
         """
         from ontarget.device_farm.memory.codec import Measured, encode
+        from ontarget.device_farm.memory.rollup import note_conditions
 
         samples = encode(Measured.of(comparison))
         values = comparison_values(comparison, record)
@@ -139,6 +147,8 @@ class Memory:
             number = int(connection.execute(made).scalar_one())
             differences = pack_differences(comparison.differences())
             connection.execute(insert(evidence).values(comparison=number, differences=differences, samples=samples))
+            if comparison.pairs:
+                note_conditions(connection, identity.device, self._now(connection), comparison.pairs[-1].after)
         return number
 
     # What is learnt from them

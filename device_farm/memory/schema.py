@@ -1,4 +1,4 @@
-"""The tables of what was measured. Times are seconds since 1970; revision 0002 makes them, this only names them.
+"""The tables of what was measured. Times are seconds since 1970; revisions 0002 and 0003 make them.
 
 A comparison's summary is in columns, its samples in a table of their own: a series over a thousand commits reads
 neither samples nor other series. What must be alike for two results to be compared is a row of `subject`, so that the
@@ -7,6 +7,7 @@ many comparisons of one test carry one number for it.
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -140,4 +141,47 @@ audit = Table(
     Column("role", String),  # as whom the author had come to PostgreSQL
     Column("action", String(32), nullable=False),
     Column("detail", Text, nullable=False),  # JSON
+)
+
+# What pages and metrics read instead of counting comparisons; written at a run's end, but for `condition`.
+
+totals = Table(
+    "run_total",
+    metadata,
+    Column("run", String(32), ForeignKey("run.id"), primary_key=True),
+    Column("model", String, primary_key=True),
+    Column("outcome", String(16), primary_key=True),
+    Column("count", Integer, nullable=False),  # of checks
+)
+
+results = Table(
+    "run_result",
+    metadata,
+    Column("run", String(32), ForeignKey("run.id"), primary_key=True),
+    Column("results", LargeBinary, nullable=False),  # ontarget-results.json through zlib, numbers to 6 digits
+)
+
+device_runs = Table(
+    "device_run",
+    metadata,
+    Column("run", String(32), ForeignKey("run.id"), primary_key=True),
+    Column("device", String, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("compared", Integer, nullable=False),
+    Column("infra", Integer, nullable=False),  # checks that failed for the device's, host's or network's sake
+    Column("pairs", Integer, nullable=False),
+    Column("flawed", Integer, nullable=False),  # of the pairs
+    Column("noise", Float),  # the median of the comparisons' spreads
+    Column("temperature_c", Float),
+)
+Index("device_run_series", device_runs.c.device, device_runs.c.at)
+
+conditions = Table(
+    "condition",
+    metadata,
+    Column("device", String, primary_key=True),
+    Column("at", Float, nullable=False),  # when it was last measured
+    Column("temperature_c", Float),
+    Column("cpu_mhz", Float),
+    Column("throttled", Boolean),
 )
