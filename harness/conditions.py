@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-_CPU: Final = "/sys/devices/system/cpu/cpu{}/cpufreq/"
+CPU: Final = "/sys/devices/system/cpu/cpu{}/cpufreq/"
 _ZONE: Final = "/sys/class/thermal/thermal_zone{}/"
 _LOADAVG: Final = "/proc/loadavg"
 _CPUINFO: Final = "/proc/cpuinfo"
@@ -15,7 +15,7 @@ _RASPBERRY_PI_NOW: Final = 0xF
 # x86: how often the package was too hot, since the start.
 _X86_THROTTLED: Final = "/sys/devices/system/cpu/cpu0/thermal_throttle/package_throttle_count"
 _ZONES_MOST: Final = 16
-_CORES_MOST: Final = 64
+CORES_MOST: Final = 64
 # Names of the zones that are the processor's own, where there are others too (battery, radio, disk).
 _OF_THE_CPU: Final = re.compile(r"cpu|soc|pkg|core|big|little|tsens", re.IGNORECASE)
 _PLAUSIBLE_C: Final = (-40.0, 150.0)
@@ -42,11 +42,17 @@ class Conditions:
 def paths(cores: int) -> list[str]:
     """All files that may tell something on a device of so many cores."""
     found = [_LOADAVG, _CPUINFO, _RASPBERRY_PI, _X86_THROTTLED]
-    for core in range(min(cores, _CORES_MOST)):
-        found += [_CPU.format(core) + "scaling_cur_freq", _CPU.format(core) + "scaling_governor"]
+    for core in range(min(cores, CORES_MOST)):
+        found += [CPU.format(core) + "scaling_cur_freq", CPU.format(core) + "scaling_governor"]
     for zone in range(_ZONES_MOST):
         found += [_ZONE.format(zone) + "type", _ZONE.format(zone) + "temp"]
     return found
+
+
+def watched(cores: int) -> list[str]:
+    """Those worth sampling beside a measurement: of `paths`, what tells of clocks, heat and throttling."""
+    told = ("/scaling_cur_freq", "/type", "/temp")
+    return [path for path in paths(cores) if path.endswith(told) or path in (_RASPBERRY_PI, _X86_THROTTLED)]
 
 
 def parse(files: Mapping[str, bytes | None], earlier: Conditions | None = None) -> Conditions:

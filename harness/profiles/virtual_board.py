@@ -1,0 +1,13 @@
+"""An emulated board: its clock counts instructions or nothing, so that there is no heat and nothing to set."""
+
+from typing import Final
+
+from ontarget.harness.steadying.profile import BoardProfile
+
+PROFILE: Final = BoardProfile(
+    name="virtual-board",
+    probe=lambda info: info.kind == "virtual" or info.capabilities.emulated,
+    rank=4,
+    watched=lambda _cores: (),
+    reboot=("reboot",),
+)
