@@ -135,6 +135,7 @@ def _pair_head(pair: LaunchPair) -> dict[str, Any]:
     return {
         "first": pair.first,
         "flaw": pair.flaw,
+        "time": [pair.began, pair.ended],
         "before": _told(pair.before),
         "after": _told(pair.after),
         "shapes": [list(array.shape) for array in _arrays(pair)],
@@ -175,6 +176,7 @@ def _measured(head: Mapping[str, Any], samples: bytes) -> Measured:
 
 def _pair(head: Mapping[str, Any], arrays: Iterator[Samples]) -> LaunchPair:
     sides = {side: (next(arrays), next(arrays)) for side in SIDES}
+    began, ended = (None if moment is None else float(moment) for moment in head.get("time", (None, None)))
     return LaunchPair(
         first=Side(head["first"]),
         samples={side: found[1] for side, found in sides.items()},
@@ -182,6 +184,8 @@ def _pair(head: Mapping[str, Any], arrays: Iterator[Samples]) -> LaunchPair:
         before=_conditions(head["before"]),
         after=_conditions(head["after"]),
         flaw=head["flaw"],
+        began=began,
+        ended=ended,
     )
 
 

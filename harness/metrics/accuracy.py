@@ -1,16 +1,18 @@
 """The accuracy check: a build's answer on the device, against a float64 reference and against the baseline's error."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ontarget.harness.agent.process import Bound, Process
+from ontarget.harness.agent.process import Bound, Placing, Process
 from ontarget.harness.errors import MissingSymbol, NotOffered, ProductError, UserError
 from ontarget.harness.metrics.closeness import Closeness, digest_of, measure, why_off, why_regressed
+from ontarget.harness.metrics.error_map import ErrorMap, map_differences, map_errors
 from ontarget.harness.metrics.memory import Memory, key
 from ontarget.harness.metrics.tolerance import Reals, Tolerance, default
 from ontarget.harness.outcomes import Outcome
@@ -55,7 +57,8 @@ class Recall:
 class AccuracyResult:
     """What became of the check: PASS, REGRESSED or WRONG, with both sides' errors.
 
-    `baseline` is None where there was none, or where it gave no answer; `baseline_note` then says why.
+    `baseline` is None where there was none, or where it gave no answer; `baseline_note` then says why. `errors` is
+    where the result errs, None for one that passes.
     """
 
     outcome: Outcome
@@ -65,9 +68,11 @@ class AccuracyResult:
     baseline: Closeness | None
     baseline_note: str
     check: str = "accuracy"
+    errors: ErrorMap | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        errors = None if self.errors is None else self.errors.to_json()
+        return {**asdict(replace(self, errors=None)), "errors": errors}
 
 
 def check(
@@ -83,6 +88,7 @@ def check(
     repeatable: bool = True,
     deadline: float = 10.0,
     threads: int = 1,
+    placing: Placing | None = None,
     recall: Recall | None = None,
 ) -> AccuracyResult:
     """Run `call` in a fresh process of each build and judge the buffer named `result`.
@@ -93,17 +99,19 @@ def check(
     `magnitude`, and integers exactly.
     The candidate runs twice on the same inputs, and other bits are WRONG unless `repeatable` is False, or the bound
     call says why they vary (`Bound.varying`). `deadline` (seconds) is for each run, `threads` what a binding is to use.
+    `placing` is where the buffers lie that are not told otherwise; a call that writes around them is WRONG.
     `recall` remembers how close builds came, so that a baseline that was judged before is not run again.
 
     Raises what ends the candidate's process (Crashed, TimedOut, UnexpectedReturn ...), NotOffered, UserError for a
     result that does not fit, and InfraError; a baseline that crashes or lacks the function is noted, not raised.
     """
     reference = np.asarray(expected, dtype=np.float64)
-    with _ready(call, candidate, result, threads) as (process, bound):
+    ready = partial(_ready, call, result=result, threads=threads, placing=placing or Placing())
+    with ready(candidate) as (process, bound):
         process.run(bound, deadline=deadline)
         first = process.read(bound.buffers[result])
         again = _again(process, bound, result, first, deadline)
-        varies = bound.varies
+        varies, strays = bound.varies, process.strays()
     if first.size != reference.size:
         raise UserError(
             f"the result {result!r} has {first.size} elements (shape {list(first.shape)}), its reference "
@@ -114,23 +122,34 @@ def check(
     recall = recall and recall.about(result, rule.describe(), reference)
     if recall is not None and again is None:
         recall.put(candidate, ours)
-    theirs, note = _baseline(call, candidate, baseline, result, reference, rule, ours, deadline, threads, recall)
+    theirs, note = _baseline(ready, candidate, baseline, result, reference, rule, ours, deadline, recall)
     outcome, message = Outcome.PASS, f"within {rule.describe()}"
+    errors: ErrorMap | None = None
+    shaped = first.reshape(reference.shape)
     if not ours.within:
-        outcome, message = Outcome.WRONG, why_off(ours, rule)
+        outcome, message, errors = Outcome.WRONG, why_off(ours, rule), map_errors(shaped, reference, rule)
     elif repeatable and not varies and again is not None:
-        outcome, message = Outcome.WRONG, _differs_from_itself(first.reshape(reference.shape), again)
+        outcome, message = Outcome.WRONG, _differs_from_itself(shaped, again)
+        errors = map_differences(shaped, again)
     elif theirs is not None and theirs.within and (why := why_regressed(ours, theirs)):
         outcome, message = Outcome.REGRESSED, f"within the tolerance, but less accurate than the baseline: {why}"
+        errors = map_errors(shaped, reference, rule)
     if varies and again is not None:
         message += f"; another run gave other bits, as its binding says it may: {varies}"
-    return AccuracyResult(outcome, message + (f"; {note}" if note else ""), rule.describe(), ours, theirs, note)
+    if strays:
+        message = strays if outcome is Outcome.PASS else f"{message}; {strays}"
+        outcome = Outcome.WRONG
+    whole = message + (f"; {note}" if note else "")
+    return AccuracyResult(outcome, whole, rule.describe(), ours, theirs, note, errors=errors)
 
 
 @contextmanager
-def _ready(call: Call, build: Launcher, result: str, threads: int) -> Iterator[tuple[Process, Bound]]:
+def _ready(
+    call: Call, build: Launcher, *, result: str, threads: int, placing: Placing
+) -> Iterator[tuple[Process, Bound]]:
     """A fresh process with the call in it, which frees what it made at the end."""
     with closing(build.launch(threads=threads)) as process:
+        process.placing = placing
         bound = call(process)
         if result not in bound.buffers:
             raise UserError(
@@ -154,7 +173,7 @@ def _again(process: Process, bound: Bound, result: str, first: NDArray[Any], dea
 
 
 def _baseline(
-    call: Call,
+    ready: Callable[[Launcher], AbstractContextManager[tuple[Process, Bound]]],
     candidate: Launcher,
     baseline: Launcher | None,
     result: str,
@@ -162,7 +181,6 @@ def _baseline(
     rule: Tolerance,
     ours: Closeness,
     deadline: float,
-    threads: int,
     recall: Recall | None,
 ) -> tuple[Closeness | None, str]:
     """The baseline's closeness, and what is to be said about it."""
@@ -173,7 +191,7 @@ def _baseline(
     if recall is not None and (known := recall.get(baseline)) is not None:
         return known, "" if known.within else f"the baseline is wrong too: {why_off(known, rule)}"
     try:
-        with _ready(call, baseline, result, threads) as (process, bound):
+        with ready(baseline) as (process, bound):
             process.run(bound, deadline=deadline)
             if process.digest(bound.buffers[result]) == ours.digest:
                 return ours, "" if ours.within else "the baseline's result is the same"

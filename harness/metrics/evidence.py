@@ -76,11 +76,14 @@ def gather(
     that broke its conditions the device gets a `pause` (seconds, twice as long each time) before the next; where most
     pairs break them, the answer is invalid. `told` hears of the evidence after each pair.
     """
-    end, wait = clock() + seconds, _SHORTEST_PAUSE
+    start, wait = clock(), _SHORTEST_PAUSE
+    end = start + seconds
     evidence = Evidence(Inquiry(main, seconds, end), tuple(Inquiry(other, seconds, end) for other in others))
     while _next_inquiry(evidence, clock()) is not None:
+        began = clock() - start
         pair = next_pair()
-        pair = replace(pair, flaw=flaw(pair.before, pair.after, evidence.pairs))
+        broken = flaw(pair.before, pair.after, evidence.pairs)
+        pair = replace(pair, flaw=broken, began=began, ended=clock() - start)
         evidence.pairs.append(pair)
         told(evidence)
         if pair.flaw is not None:

@@ -71,7 +71,8 @@ class LaunchPair:
     """All that one pair measured, in nanoseconds per sample of `plan.calls_per_sample` calls.
 
     `samples` [bursts, samples per burst] and `warmups` [samples] by side; `before` and `after` are the device's
-    conditions; `flaw` says why the pair does not count, None if it does.
+    conditions; `flaw` says why the pair does not count, None if it does. `began` and `ended` are seconds since the
+    comparison's first pair began, None where nobody looked at a clock.
     """
 
     first: Side
@@ -80,6 +81,8 @@ class LaunchPair:
     before: Conditions
     after: Conditions
     flaw: str | None = None
+    began: float | None = None
+    ended: float | None = None
 
     def in_order(self) -> tuple[Samples, Samples]:
         """The samples of the side that went first, and of the other."""
@@ -95,6 +98,8 @@ class LaunchPair:
         return {
             "first": self.first,
             "flaw": self.flaw,
+            "began": self.began,
+            "ended": self.ended,
             "before": asdict(self.before),
             "after": asdict(self.after),
             **{
