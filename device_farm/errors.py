@@ -4,11 +4,15 @@ OntargetError
 |-- UserError
 |   |-- BadInventory       a farm.toml that cannot be read or means nothing; file and line are in the message
 |   |-- BadDuration        words that are no duration
+|   |-- BadShares          a table of market shares that does not say what it has to
 |   |-- NoSuchDevice       nothing in the farm is what was asked for
 |   |-- NoSuchLease        a name of a lease that this store never gave out
 |   |-- NoSuchTest         a test of which the store remembers nothing
 |   |-- NoSuchAcceptance   a slow-down that nobody has accepted
+|   |-- NoSuchRun          a run that the store does not know
 |   |-- BadExport          a file that is no exported farm
+|   |-- BadResults         a file that is no results of a run
+|   |-- TokenNeeded        pages for other machines without a token to ask for
 |   |-- NotPermitted       something that takes another role in the store than one's own
 |   |-- NoSuchArtifact     a commit, or an ABI of it, without a build in the artifact store
 |   |-- ArtifactDiffers    another build is there under the same commit and ABI
@@ -43,6 +47,10 @@ class BadInventory(UserError):
         self.line = line
 
 
+class BadShares(UserError):
+    """A table of market shares that does not say what it has to; the message names the line."""
+
+
 class BadDuration(UserError):
     pass
 
@@ -55,7 +63,19 @@ class NoSuchLease(UserError):
     pass
 
 
+class NoSuchRun(UserError):
+    pass
+
+
 class BadExport(UserError):
+    pass
+
+
+class BadResults(UserError):
+    pass
+
+
+class TokenNeeded(UserError):
     pass
 
 
