@@ -16,6 +16,7 @@ OntargetError
 |   |-- NotPermitted       something that takes another role in the store than one's own
 |   |-- NoSuchArtifact     a commit, or an ABI of it, without a build in the artifact store
 |   |-- ArtifactDiffers    another build is there under the same commit and ABI
+|   |-- NoSuchLibrary      a name of no library that can be fetched, or an ABI that it is not there for
 |   |-- NoSuchCommit       words that are no commit, or commits that are not one line
 |   |-- BuildFailed        a commit that does not build
 |   |-- BadDate            words that are no date, or one that has passed
@@ -96,6 +97,10 @@ class NoSuchArtifact(UserError):
 
 
 class ArtifactDiffers(UserError):
+    pass
+
+
+class NoSuchLibrary(UserError):
     pass
 
 
