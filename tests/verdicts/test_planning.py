@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ontarget.harness.metrics.instructions import BATCHES, near_ticks, plan_batches
+from ontarget.harness.metrics.instructions import BATCHES, LONG_BATCHES, near_ticks, plan_batches
 from ontarget.harness.metrics.planning import plan_calls
 
 
@@ -33,5 +33,5 @@ def test_batches_hold_equally_many_ticks_or_very_many(call_ns: float) -> None:
     plan = plan_batches(call_ns)
     batch = plan.calls_per_sample * call_ns
     assert batch <= 8e5 or near_ticks(batch) or batch >= 2e7 * (1 - 1e-9)
-    assert plan.samples_per_burst == BATCHES
+    assert plan.samples_per_burst == (LONG_BATCHES if call_ns >= 2e7 else BATCHES)
     assert batch <= 4e7 or plan.calls_per_sample == 1
