@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import pytest
 from _pytest.mark.structures import ParameterSet
 
+from ontarget.harness.agent.buffers import STRICT
 from ontarget.harness.agent.process import Bound, Process
 from ontarget.harness.binding import Binding, Case
 from ontarget.harness.errors import NotOffered
@@ -72,6 +73,7 @@ def check_accuracy(
         expected=expected.values,
         tolerance=expected.tolerance,
         deadline=_deadline(layer),
+        placing=STRICT,
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,6 +20,28 @@ CELL_KINDS = {
     "float": "f4",
     "double": "f8",
 }
+
+
+Guard = Literal["start", "end"]
+
+
+@dataclass(frozen=True)
+class Placing:
+    """Where a process puts buffers that are not told otherwise, and what surrounds them.
+
+    Pages that may not be touched lie on both sides of a buffer's own; `guard` says which of them it adjoins: "start",
+    it begins where its pages do, or "end", it ends there, its padding included. `skewed`: it begins one element after a
+    multiple of 64 bytes. `fill` is the byte that all of its pages hold but for its content; where it is not 0, buffers
+    made by shape hold it too, and what a function leaves unwritten shows. Cells hold zeros, and lie as ever.
+    """
+
+    guard: Guard = "start"
+    skewed: bool = False
+    fill: int = 0
+
+
+# Bytes that are NaN in any float type: what a function reads there, or fails to write, shows in its result.
+STRICT = Placing("end", fill=0xFF)
 
 
 @dataclass(frozen=True, eq=False)

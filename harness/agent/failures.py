@@ -53,6 +53,7 @@ class Death:
     frame: str
     caller: str
     output: str
+    memory: str
 
 
 def read_death(payload: bytes) -> Death:
@@ -70,6 +71,7 @@ def read_death(payload: bytes) -> Death:
         reader.text(),
         reader.text(),
         reader.text().strip(),
+        reader.text(),
     )
 
 
@@ -91,6 +93,7 @@ def _died(death: Death, asked: Asked) -> ProductError:
     address = death.address if death.recorded and death.code > 0 and name != "SIGABRT" else None
     frame = death.caller or death.frame or None
     place = "" if address is None else f" at address {address:#x}"
+    place += f", {death.memory}" if death.memory and address is not None else ""
     place += f", last frame {death.frame}" if death.frame else ""
     place += f", called from {death.caller}" if death.caller else ""
     if death.unasked:
@@ -112,12 +115,14 @@ def _not_loaded(message: str, asked: Asked) -> OntargetError:
 
 def _unexpected(payload: bytes, asked: Asked) -> OntargetError:
     bits = abs(asked.signed_bits)
-    values = [value & ((1 << bits) - 1) for value in PayloadReader(payload).take("QQ")]
+    *words, step = PayloadReader(payload).take("QQI")
+    values = [value & ((1 << bits) - 1) for value in words]
     if asked.signed_bits > 0:
         values = [value - (1 << bits) if value >> bits - 1 else value for value in values]
     returned, expected = values
+    what = f"{asked.what}, step {step}," if step else asked.what
     return UnexpectedReturn(
-        f"{asked.what} in process {asked.label} returned {returned}, where its binding expects {expected}",
+        f"{what} in process {asked.label} returned {returned}, where its binding expects {expected}",
         returned=returned,
         expected=expected,
         device=asked.device,

@@ -32,7 +32,9 @@ Payloads, request -> answer; `str` is u16 length and UTF-8, `list` is u16 count 
                  -> u64 ns per sample of the first named, burst after burst, then of the second
     LOAD         str library, list of str dependencies -> ; ABSENT, NO_LIBRARY, WRONG_ABI
     OFFERS       str function -> u8
-    BUFFER       u32 buffer, u32 blob (0: zeros), u64 offset in the blob, u64 size, u32 padding, u32 misalignment ->
+    BUFFER       u32 buffer, u32 blob (0: none), u64 offset in the blob, u64 size, u32 padding, u32 misalignment,
+                 u32 alignment (0: it starts on a page; else it ends before one, at a multiple of this), u8 fill (of the
+                 bytes around it, and of its own where there is no blob), str name ->
     RESET        u32 buffer ->
     READ         u32 buffer -> rest
     BIND         u32 call, CALL's payload -> ; NO_SYMBOL
@@ -43,11 +45,12 @@ Payloads, request -> answer; `str` is u16 length and UTF-8, `list` is u16 count 
     TIME         u32 call, u32 warm-up calls, u32 samples, u32 calls per sample -> u64 ns per sample; UNEXPECTED
     MEMORY       -> u64 peak resident bytes
     DIGEST       u32 buffer -> str SHA-256 of its content
+    INTACT       -> str what was written around buffers, "" if nothing was
 
 UNEXPECTED carries u64 returned, u64 expected. DIED, TIMED_OUT, and FAILED of a process that could not start carry a
 death record: u8 by signal, u32 signal or exit status, u8 recorded, u32 si_code, u64 fault address, u64 program
 counter, u8 SIGKILL that the agent did not send, u32 kills by the kernel for want of memory meanwhile, str frame,
-str caller, str last output.
+str caller, str last output, str which buffer the fault address is beside.
 
 A process handles one request at a time. After an answer other than OK those that wait for the same process, and those
 that come until RESUME, are answered SKIPPED. BUFFER with a blob passes it over the process's socket by SCM_RIGHTS.
@@ -61,7 +64,7 @@ from typing import NamedTuple
 
 from ontarget.harness.errors import ProtocolError
 
-VERSION = 2
+VERSION = 3
 MAX_PAYLOAD = (1 << 20) + (1 << 16)
 ANSWER = 0x8000
 
@@ -94,6 +97,7 @@ class Op(IntEnum):
     TIME = 40
     MEMORY = 41
     DIGEST = 42
+    INTACT = 44
 
 
 class Status(IntEnum):

@@ -10,13 +10,13 @@ process.read(y)
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, get_args
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ontarget.harness.abi import Abi
-from ontarget.harness.agent.buffers import CELL_KINDS, CELL_SIZE, Buffer, Loaded, check_dtype
+from ontarget.harness.agent.buffers import CELL_KINDS, CELL_SIZE, Buffer, Guard, Loaded, Placing, check_dtype
 from ontarget.harness.agent.calls import encode_call, result_bits
 from ontarget.harness.agent.conversation import Answer, Conversation
 from ontarget.harness.agent.frames import Op, PayloadReader, text
@@ -27,10 +27,11 @@ from ontarget.harness.errors import BadPrototype, Crashed, Exited, OntargetError
 if TYPE_CHECKING:
     from ontarget.harness.agent.session import AgentSession
 
-__all__ = ["Bound", "Buffer", "Loaded", "Process"]
+__all__ = ["Bound", "Buffer", "Loaded", "Placing", "Process"]
 
 DEADLINE: Final = 10.0  # seconds
 _MOST_MISALIGNMENT = 4096
+_LINE = 64
 _ZEROS = (0, 0)  # no blob
 _NUMBERS = (int, float)
 
@@ -78,6 +79,7 @@ class Process:
         self.label: Final = label
         self.worker: Final = worker  # its number among the session's processes
         self.threads = 1  # how many the library may use; bindings read it
+        self.placing = Placing()
         self._conversation = conversation
         self._next_buffer = 1
         self._next_call = 1
@@ -99,25 +101,45 @@ class Process:
         *,
         name: str | None = None,
         padding: int = 0,
-        misalignment: int = 0,
+        misalignment: int | None = None,
+        guard: Guard | None = None,
+        alignment: int | None = None,
     ) -> Buffer:
         """Private, writable memory: a copy of the array, or zeros of the shape and `dtype`.
 
         A part of a read-only array shares that array's memory on the device, so that many parts are sent once.
-        It starts at a multiple of 64 bytes plus `misalignment` (below 4096); `padding` zero bytes more may be touched
-        after its end.
+        `padding` zero bytes more may be read after its end. It starts at a multiple of 64 bytes plus `misalignment`
+        (below 4096). With `guard` "end" what follows the padding may not be touched: then it starts at a multiple of
+        `alignment` (a power of two; by default its element's size) plus `misalignment`, as near to its guard as that
+        allows. What is None, and the zeros, are as the process's `placing` says.
         """
         if isinstance(array_or_shape, np.ndarray):
             array = np.ascontiguousarray(array_or_shape, dtype=dtype).reshape(array_or_shape.shape)
             array = array.astype(array.dtype.newbyteorder("<"), copy=False)
             place = self.session.blob(array)
-            return self._make(array.shape, array.dtype, place, array.nbytes, name, padding, misalignment)
+            placed = self._placed(array.dtype, misalignment, guard, alignment)
+            return self._make(array.shape, array.dtype, place, array.nbytes, name, padding, *placed)
         if dtype is None:
             raise BadPrototype("a buffer of zeros needs a dtype")
         shape = array_or_shape if isinstance(array_or_shape, tuple) else (array_or_shape,)
         kind = np.dtype(dtype).newbyteorder("<")
         size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
-        return self._make(shape, kind, _ZEROS, size, name, padding, misalignment)
+        return self._make(shape, kind, _ZEROS, size, name, padding, *self._placed(kind, misalignment, guard, alignment))
+
+    def _placed(
+        self, dtype: np.dtype[Any], misalignment: int | None, guard: Guard | None, alignment: int | None
+    ) -> tuple[int, int, int]:
+        """Misalignment, alignment (0: it starts on a page) and fill, as BUFFER takes them."""
+        placing = self.placing
+        if misalignment is None:
+            misalignment = dtype.itemsize if placing.skewed else 0
+        if alignment is None:  # of an element of several parts: the largest power of two that divides its size
+            alignment = _LINE if misalignment else max(dtype.itemsize & -dtype.itemsize, 1)
+        if alignment < 1 or alignment & (alignment - 1) or alignment > _MOST_MISALIGNMENT:
+            raise BadPrototype(f"expected an alignment that is a power of two to {_MOST_MISALIGNMENT}: {alignment}")
+        if (guard or placing.guard) not in get_args(Guard):
+            raise BadPrototype(f"expected a guard of {' or '.join(get_args(Guard))}, found {guard or placing.guard!r}")
+        return misalignment, alignment if (guard or placing.guard) == "end" else 0, placing.fill
 
     def _make(
         self,
@@ -128,6 +150,8 @@ class Process:
         name: str | None,
         padding: int = 0,
         misalignment: int = 0,
+        alignment: int = 0,
+        fill: int = 0,
         is_cell: bool = False,
     ) -> Buffer:
         if dtype.hasobject:
@@ -136,7 +160,8 @@ class Process:
             raise BadPrototype(f"expected 0 <= misalignment < {_MOST_MISALIGNMENT}, padding and shape of at least 0")
         buffer = Buffer(self._next_buffer, shape, dtype, name, self.label, is_cell)
         self._next_buffer += 1
-        request = struct.pack("<IIQQII", buffer.identity, *place, size, padding, misalignment)
+        request = struct.pack("<IIQQIIIB", buffer.identity, *place, size, padding, misalignment, alignment, fill)
+        request += text(name or f"buffer {buffer.identity}")
         self._send(Op.BUFFER, request, what=f"making buffer {name or buffer.identity}")
         return buffer
 
@@ -215,6 +240,10 @@ class Process:
         self._own(buffer.label, buffer.name or "buffer")
         answer = self._ask(Op.DIGEST, struct.pack("<I", buffer.identity), what=f"hashing {buffer.name or 'a buffer'}")
         return PayloadReader(answer).text()
+
+    def strays(self) -> str:
+        """What was written around buffers, for people; "" if nothing was. Raises as `read`."""
+        return PayloadReader(self._ask(Op.INTACT, b"", what="looking around buffers")).text()
 
     def reset(self, buffer: Buffer) -> None:
         """Give the buffer its initial content again. Not waited for."""

@@ -3,12 +3,13 @@
 #include "sha256.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { MOST_BUFFERS = 1 << 20 };
+enum { MOST_BUFFERS = 1 << 20, MOST_WORDS = 2000 };
 
 static struct buffer *buffers;
 static uint32_t buffer_count;
@@ -46,41 +47,121 @@ static bool fill(const struct buffer *buffer) {
     return true;
 }
 
+/* A page that may not be touched goes before and after, so that a call that strays from its memory is caught. */
+static uint8_t *pages(uint64_t length, uint64_t page) {
+    uint8_t *memory = mmap(NULL, length + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return NULL;
+    if (length == 0 || mprotect(memory + page, length, PROT_READ | PROT_WRITE) == 0)
+        return memory + page;
+    int reason = errno;
+    munmap(memory, length + 2 * page);
+    errno = reason;
+    return NULL;
+}
+
+/* Mapped where it can be, so that a new process starts with its inputs at no cost. */
+static bool put_content(const struct buffer *buffer, uint64_t page) {
+    if (buffer->blob < 0) {
+        if (buffer->fill != 0)
+            memset(buffer->data, buffer->fill, buffer->size);
+        return true;
+    }
+    bool whole_pages = buffer->size > 0 && buffer->data == buffer->start && buffer->offset % page == 0;
+    return (whole_pages && mmap(buffer->data, buffer->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
+                                buffer->blob, (off_t)buffer->offset) != MAP_FAILED) ||
+           fill(buffer);
+}
+
+static uint64_t before(const struct buffer *buffer) { return (uint64_t)(buffer->data - buffer->start); }
+
+static uint64_t after(const struct buffer *buffer) { return buffer->length - before(buffer) - buffer->size; }
+
+/* Bytes that are `fill` already are not touched: their pages need not exist. */
+static void surround(const struct buffer *buffer) {
+    if (buffer->fill != 0 || buffer->blob >= 0) { /* after the content the blob may go on */
+        memset(buffer->start, buffer->fill, before(buffer));
+        memset(buffer->data + buffer->size, buffer->fill, after(buffer));
+    }
+}
+
 enum status buffer_make(struct cursor *request, int blob, struct bytes *answer) {
     uint32_t id = take_u32(request), wanted = take_u32(request);
-    uint64_t offset = take_u64(request), size = take_u64(request), padding = take_u32(request), misalignment = take_u32(request);
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), whole = misalignment + size + padding;
+    struct buffer buffer = {.blob = blob};
+    buffer.offset = take_u64(request);
+    buffer.size = take_u64(request);
+    buffer.padding = take_u32(request);
+    uint64_t misalignment = take_u32(request), alignment = take_u32(request);
+    buffer.fill = take_u8(request);
+    buffer.name = take_string(request);
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     bool sane = cursor_done(request) && id > 0 && id < MOST_BUFFERS && buffer_find(id) == NULL &&
-                misalignment < page && size <= INTPTR_MAX / 2 &&
-                offset <= INTPTR_MAX / 2 && (wanted == 0) == (blob < 0);
+                misalignment < page && alignment <= page && (alignment & (alignment - 1)) == 0 &&
+                buffer.size <= INTPTR_MAX / 2 && buffer.offset <= INTPTR_MAX / 2 && (wanted == 0) == (blob < 0);
     enum status status = sane ? STATUS_OK : STATUS_PROTOCOL;
-    whole = (whole + page - (whole > 0)) / page * page;
-    uint8_t *memory = MAP_FAILED;
-    /* A page that may not be touched follows, so that a call that writes far past its memory is caught. */
-    if (sane)
-        memory = mmap(NULL, whole + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (sane && (memory == MAP_FAILED || mprotect(memory, whole, PROT_READ | PROT_WRITE) != 0))
+    uint64_t needed = misalignment + buffer.size + buffer.padding;
+    buffer.length = (needed + page - (needed > 0)) / page * page;
+    if (sane && (buffer.start = pages(buffer.length, page)) == NULL)
         status = fail(answer, "no memory for a buffer: ");
-    struct buffer buffer = {memory + misalignment, size, blob, offset};
-    if (status == STATUS_OK && blob >= 0 && size > 0) {
-        /* Mapped where it can be, so that a new process starts with its inputs at no cost. */
-        bool mapped = misalignment == 0 && offset % page == 0 &&
-                      mmap(memory, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, blob, (off_t)offset) !=
-                          MAP_FAILED;
-        if (!mapped && !fill(&buffer))
+    if (status == STATUS_OK) {
+        uint64_t first = alignment == 0 ? 0 : (buffer.length - needed) / alignment * alignment;
+        buffer.data = buffer.start + first + misalignment;
+        if (!put_content(&buffer, page))
             status = fail(answer, "can't fill a buffer: ");
-        else
-            memset(buffer.data + size, 0, padding); /* there the blob may go on */
     }
     if (status == STATUS_OK) {
+        surround(&buffer);
         remember(id, buffer);
         return STATUS_OK;
     }
-    if (memory != MAP_FAILED)
-        munmap(memory, whole + page);
+    if (buffer.start != NULL)
+        munmap(buffer.start - page, buffer.length + 2 * page);
     if (blob >= 0)
         close(blob);
+    free(buffer.name);
     return status;
+}
+
+const struct buffer *buffer_near(uintptr_t address) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (uint32_t id = 0; id < buffer_count; id++) {
+        const struct buffer *buffer = &buffers[id];
+        uintptr_t start = (uintptr_t)buffer->start;
+        if (buffer->data != NULL && address >= start - page && address < start + buffer->length + page)
+            return buffer;
+    }
+    return NULL;
+}
+
+/* Says how many bytes ahead of the buffer, or behind it, are no longer `fill`. */
+static void strays(const struct buffer *buffer, bool ahead, struct bytes *answer) {
+    uint64_t count = ahead ? before(buffer) : after(buffer), changed = 0, nearest = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        uint8_t byte = ahead ? buffer->data[-1 - (intptr_t)i] : buffer->data[buffer->size + i];
+        if (byte != buffer->fill && changed++ == 0)
+            nearest = i + 1;
+    }
+    if (changed == 0)
+        return;
+    char text[192];
+    int length = snprintf(text, sizeof text, "%s%llu bytes %s %.64s were written (the nearest %llu from it)",
+                          answer->size > 0 ? "; " : "", (unsigned long long)changed,
+                          ahead ? "before the start of" : "past the end of", buffer->name, (unsigned long long)nearest);
+    bytes_add(answer, text, (size_t)length);
+}
+
+enum status buffer_intact(struct cursor *request, struct bytes *answer) {
+    struct bytes found = {0};
+    for (uint32_t id = 0; id < buffer_count && found.size < MOST_WORDS; id++) {
+        if (buffers[id].data == NULL)
+            continue;
+        strays(&buffers[id], true, &found);
+        strays(&buffers[id], false, &found);
+    }
+    bytes_add(&found, "", 1);
+    bytes_string(answer, (char *)found.data);
+    bytes_free(&found);
+    return cursor_done(request) ? STATUS_OK : STATUS_PROTOCOL;
 }
 
 enum status buffer_reset(struct cursor *request, struct bytes *answer) {
@@ -88,7 +169,7 @@ enum status buffer_reset(struct cursor *request, struct bytes *answer) {
     if (!cursor_done(request) || buffer == NULL)
         return STATUS_PROTOCOL;
     if (buffer->blob < 0)
-        memset(buffer->data, 0, buffer->size);
+        memset(buffer->data, buffer->fill, buffer->size);
     else if (!fill(buffer))
         return fail(answer, "can't fill a buffer: ");
     return STATUS_OK;

@@ -1,5 +1,7 @@
 #include "crash.h"
 
+#include "buffers.h"
+
 #include <dlfcn.h>
 #include <link.h>
 #include <signal.h>
@@ -76,6 +78,29 @@ static char *put_hex(char *at, const char *end, uintptr_t value) {
         value >>= 4;
     } while (value != 0);
     return put(put(at, end, "0x"), end, digit);
+}
+
+static char *put_decimal(char *at, const char *end, uintptr_t value) {
+    char digits[24] = "", *digit = digits + sizeof digits - 1;
+    do {
+        *--digit = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    return put(at, end, digit);
+}
+
+static void locate(char *into, uintptr_t address) {
+    const struct buffer *buffer = buffer_near(address);
+    if (buffer == NULL)
+        return;
+    const char *end = into + FRAME_ROOM - 1;
+    uintptr_t data = (uintptr_t)buffer->data, past = data + (uintptr_t)buffer->size;
+    bool ahead = address < data, behind = address >= past;
+    char *at = put_decimal(into, end, ahead ? data - address : address - (behind ? past : data));
+    at = put(at, end, ahead ? " bytes before the start of " : behind ? " bytes past the end of " : " bytes into ");
+    at = put(at, end, buffer->name);
+    if (buffer->padding > 0 && behind)
+        put(put_decimal(put(at, end, ", whose padding is "), end, buffer->padding), end, " bytes");
 }
 
 static void describe(char *into, uintptr_t address, bool with_symbol) {
@@ -176,6 +201,8 @@ static void on_crash(int signal_number, siginfo_t *info, void *context) {
     page->address = info->si_code > 0 ? (uint64_t)(uintptr_t)info->si_addr : 0;
     page->counter = counter;
     describe(page->frame, counter, false);
+    if (page->address != 0)
+        locate(page->memory, (uintptr_t)page->address);
     page->recorded = 1;
     /* From here on it may fail or hang: the record stands, and the alarm ends us. */
     signal(SIGALRM, SIG_DFL);

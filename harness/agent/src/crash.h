@@ -12,6 +12,7 @@ struct crash_page {
     int32_t signal, code;       /* si_signo, si_code */
     uint64_t address, counter;  /* fault address, program counter */
     char frame[FRAME_ROOM];     /* of the program counter, "library+0xoffset (symbol)" */
+    char memory[FRAME_ROOM];    /* which buffer the fault address is beside */
     char caller[FRAME_ROOM];    /* the innermost return address outside the system's libraries, where frame is in one */
 };
 

@@ -30,10 +30,11 @@ void death_describe(struct worker *worker, int wait_status) {
         ended_by = page->signal; /* the alarm of a handler that hung is not what it died of */
     bool unasked = ended_by == SIGKILL && !worker->timed_out && !worker->ending;
     struct bytes *record = &worker->record;
-    char frame[FRAME_ROOM] = "", caller[FRAME_ROOM] = "", tail[TAIL + 1];
+    char frame[FRAME_ROOM] = "", caller[FRAME_ROOM] = "", memory[FRAME_ROOM] = "", tail[TAIL + 1];
     if (recorded) {
         memcpy(frame, page->frame, FRAME_ROOM - 1);
         memcpy(caller, page->caller, FRAME_ROOM - 1);
+        memcpy(memory, page->memory, FRAME_ROOM - 1);
     }
     size_t length = worker->printed < TAIL ? worker->printed : TAIL;
     for (size_t i = 0; i < length; i++) {
@@ -53,6 +54,7 @@ void death_describe(struct worker *worker, int wait_status) {
     bytes_string(record, frame);
     bytes_string(record, caller);
     bytes_string(record, tail);
+    bytes_string(record, memory);
 }
 
 static bool is_worker(pid_t pid) {

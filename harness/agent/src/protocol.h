@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-enum { PROTOCOL_VERSION = 2, MAX_PAYLOAD = (1 << 20) + (1 << 16), CHUNK = 1 << 18, ANSWER = 0x8000 };
+enum { PROTOCOL_VERSION = 3, MAX_PAYLOAD = (1 << 20) + (1 << 16), CHUNK = 1 << 18, ANSWER = 0x8000 };
 
 struct header {
     uint32_t length;  /* of the payload that follows */
@@ -45,6 +45,7 @@ enum op {
     OP_TIME,
     OP_MEMORY,
     OP_DIGEST,
+    OP_INTACT = 44,
     OP_LAST
 };
 

@@ -97,6 +97,7 @@ static enum status perform(uint16_t op, struct cursor *request, int passed, stru
     case OP_TIME: return call_time(request, answer);
     case OP_MEMORY: return peak_memory(answer);
     case OP_DIGEST: return buffer_digest(request, answer);
+    case OP_INTACT: return buffer_intact(request, answer);
     default: return STATUS_PROTOCOL;
     }
 }
