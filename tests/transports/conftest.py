@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from ontarget.harness.transports.adb import AdbTransport
 from ontarget.harness.transports.local import LocalTransport
 from ontarget.harness.transports.protocols import Transport
 from ontarget.harness.transports.ssh import SshTransport
+from support.phones import AdbServer, running_phone, running_server
 from support.sshd import Sshd, running_sshd
 
 
@@ -30,13 +32,33 @@ def shared_ssh(sshd: Sshd) -> Iterator[SshTransport]:
     transport.close()
 
 
-@pytest.fixture(params=["local", "ssh"])
+@pytest.fixture(scope="session")
+def adb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbServer]:
+    with running_server(tmp_path_factory.mktemp("adb")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shared_adb(adb_server: AdbServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbTransport]:
+    with running_phone(tmp_path_factory.mktemp("phone")) as phone:
+        yield adb_server.transport(phone, "unit-7")
+
+
+@pytest.fixture(scope="session")
+def shared_old_adb(adb_server: AdbServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbTransport]:
+    """A phone whose adbd knows no shell protocol."""
+    with running_phone(tmp_path_factory.mktemp("old-phone")) as phone:
+        phone.faults.shell_v2 = False
+        yield adb_server.transport(phone, "unit-7")
+
+
+@pytest.fixture(params=["local", "ssh", "adb", "old_adb"])
 def transport(request: pytest.FixtureRequest) -> Transport:
     """Each transport in turn: what the contract's tests take."""
     if request.param == "local":
         return LocalTransport("unit-7")
-    shared = request.getfixturevalue("shared_ssh")
-    assert isinstance(shared, SshTransport)
+    shared = request.getfixturevalue(f"shared_{request.param}")
+    assert isinstance(shared, SshTransport | AdbTransport)
     return shared
 
 
