@@ -13,8 +13,9 @@ from ontarget.harness.agent.process import Bound, Process
 from ontarget.harness.binding import Binding, Case
 from ontarget.harness.errors import NotOffered
 from ontarget.harness.metrics.accuracy import Launcher
-from ontarget.suites.cases import make_case, reference
+from ontarget.suites.cases import make_case
 from ontarget.suites.layers import Layer, core, full
+from ontarget.suites.reference_cache import ReferenceCache
 
 
 class Checker(Protocol):
@@ -65,7 +66,7 @@ def check_accuracy(
 ) -> None:
     """The library's result against the float64 reference and the baseline's error. Raises NotOffered."""
     case = _case(layer, dtype, binding)
-    expected = reference(case)
+    expected = ReferenceCache().reference(case)
     accuracy.check(
         prepared(binding, case),
         candidate,
