@@ -10,14 +10,20 @@ _ZONE: Final = "/sys/class/thermal/thermal_zone{}/"
 _LOADAVG: Final = "/proc/loadavg"
 _CPUINFO: Final = "/proc/cpuinfo"
 # Raspberry Pi firmware: bits 0 to 3 are under-voltage, capped clock, throttled, soft temperature limit, as of now.
-_RASPBERRY_PI: Final = "/sys/devices/platform/soc/soc:firmware/get_throttled"
-_RASPBERRY_PI_NOW: Final = 0xF
+RASPBERRY_PI: Final = "/sys/devices/platform/soc/soc:firmware/get_throttled"
+# Source: Raspberry Pi documentation, `vcgencmd get_throttled`. Bits 16 to 19 say the same of all the time since boot.
+_RASPBERRY_PI_NOW: Final = ("under-voltage", "clock capped", "throttled", "soft temperature limit")
+_BATTERIES: Final = ("battery", "BAT0", "BAT1")
+_SUPPLY: Final = "/sys/class/power_supply/{}/"
 # x86: how often the package was too hot, since the start.
 _X86_THROTTLED: Final = "/sys/devices/system/cpu/cpu0/thermal_throttle/package_throttle_count"
 _ZONES_MOST: Final = 16
 CORES_MOST: Final = 64
 # Names of the zones that are the processor's own, where there are others too (battery, radio, disk).
 _OF_THE_CPU: Final = re.compile(r"cpu|soc|pkg|core|big|little|tsens", re.IGNORECASE)
+_CLOCK: Final = re.compile(r"/sys/devices/system/cpu/cpu([0-9]{1,4})/cpufreq/scaling_cur_freq")
+_CLOCKS_WATCHED: Final = 4
+_ZONES_WATCHED: Final = 4
 _PLAUSIBLE_C: Final = (-40.0, 150.0)
 
 
@@ -28,7 +34,8 @@ class Conditions:
     `cpu_mhz` is the clock of the fastest core (an idle core's says little), `governor` the frequency governors, joined
     by commas, `temperature_c` that of the hottest zone of the processor, `load` the running tasks of the last minute,
     `throttled` whether the device held itself back just now or since the moment before, `throttle_count` how often it
-    did since it was started.
+    did since it was started, `throttled_by` why it does, where it says so. `battery_percent` is of a full one, None
+    without a battery; `charging` whether it gets power from outside; `watts` what the device takes, by its own meter.
     """
 
     cpu_mhz: float | None = None
@@ -37,36 +44,89 @@ class Conditions:
     load: float | None = None
     throttled: bool | None = None
     throttle_count: int | None = None
+    throttled_by: str | None = None
+    battery_percent: float | None = None
+    charging: bool | None = None
+    watts: float | None = None
+
+    def unknown(self) -> tuple[str, ...]:
+        """What matters to a timing and cannot be read on this device, for people."""
+        known = {
+            "the clock": self.cpu_mhz,
+            "the temperature": self.temperature_c,
+            "throttling": self.throttled if self.throttle_count is None else self.throttle_count,
+        }
+        return tuple(name for name, value in known.items() if value is None)
 
 
 def paths(cores: int) -> list[str]:
     """All files that may tell something on a device of so many cores."""
-    found = [_LOADAVG, _CPUINFO, _RASPBERRY_PI, _X86_THROTTLED]
+    found = [_LOADAVG, _CPUINFO, RASPBERRY_PI, _X86_THROTTLED]
     for core in range(min(cores, CORES_MOST)):
         found += [CPU.format(core) + "scaling_cur_freq", CPU.format(core) + "scaling_governor"]
     for zone in range(_ZONES_MOST):
         found += [_ZONE.format(zone) + "type", _ZONE.format(zone) + "temp"]
+    found += [_SUPPLY.format(name) + file for name in _BATTERIES for file in ("capacity", "status")]
     return found
 
 
-def watched(cores: int) -> list[str]:
-    """Those worth sampling beside a measurement: of `paths`, what tells of clocks, heat and throttling."""
-    told = ("/scaling_cur_freq", "/type", "/temp")
-    return [path for path in paths(cores) if path.endswith(told) or path in (_RASPBERRY_PI, _X86_THROTTLED)]
+def watched(files: Mapping[str, bytes | None], cores: Sequence[int]) -> list[str]:
+    """Of the files that were found, those worth sampling beside a measurement on `cores` (() for all).
+
+    They tell of the clocks of these cores, the heat of the processor, and throttling.
+    """
+    clocks = [path for path in files if (found := _CLOCK.fullmatch(path)) and (not cores or int(found[1]) in cores)]
+    texts = _texts(files)
+    zones = [zone for zone in range(_ZONES_MOST) if _ZONE.format(zone) + "temp" in texts]
+    own = [zone for zone in zones if _OF_THE_CPU.search(texts.get(_ZONE.format(zone) + "type", ""))]
+    flags = [path for path in (RASPBERRY_PI, _X86_THROTTLED) if path in texts]
+    # one core of a cluster stands for its clock, and few zones for the heat: each file costs time on the device
+    return [
+        *flags,
+        *clocks[:_CLOCKS_WATCHED],
+        *(_ZONE.format(zone) + "temp" for zone in (own or zones)[:_ZONES_WATCHED]),
+    ]
 
 
 def parse(files: Mapping[str, bytes | None], earlier: Conditions | None = None) -> Conditions:
     """Read what the files hold (None or absent: there is no such file); `earlier` is the moment before."""
-    texts = {path: data.decode("utf-8", "replace").strip() for path, data in files.items() if data is not None}
+    texts = _texts(files)
+    flags = _integer(texts.get(RASPBERRY_PI), 16)
+    percent, charging = _battery(texts)
     count = _integer(texts.get(_X86_THROTTLED))
     return Conditions(
         cpu_mhz=_cpu_mhz(texts),
         governor=_governor(texts),
         temperature_c=_temperature(texts),
         load=_number(texts.get(_LOADAVG, "").split(" ")[0]),
-        throttled=_throttled(texts, count, earlier),
+        throttled=_throttled(flags, count, earlier),
         throttle_count=count,
+        throttled_by=None if flags is None else throttled_by(flags),
+        battery_percent=percent,
+        charging=charging,
     )
+
+
+def throttled_by(flags: int) -> str | None:
+    """What a Raspberry Pi's flags say of this moment, None for nothing."""
+    return ", ".join(word for bit, word in enumerate(_RASPBERRY_PI_NOW) if flags >> bit & 1) or None
+
+
+def _texts(files: Mapping[str, bytes | None]) -> dict[str, str]:
+    return {path: data.decode("utf-8", "replace").strip() for path, data in files.items() if data is not None}
+
+
+def _battery(texts: Mapping[str, str]) -> tuple[float | None, bool | None]:
+    """Per cent of a full one, and whether it is not being drained. Source: Linux, Documentation/ABI/testing/
+    sysfs-class-power."""
+    for name in _BATTERIES:
+        percent, status = (
+            _number(texts.get(_SUPPLY.format(name) + "capacity")),
+            texts.get(_SUPPLY.format(name) + "status"),
+        )
+        if percent is not None and 0 <= percent <= 100:
+            return percent, None if status in (None, "", "Unknown") else status != "Discharging"
+    return None, None
 
 
 def _cpu_mhz(texts: Mapping[str, str]) -> float | None:
@@ -97,10 +157,9 @@ def _temperature(texts: Mapping[str, str]) -> float | None:
     return max(own or other, default=None)
 
 
-def _throttled(texts: Mapping[str, str], count: int | None, earlier: Conditions | None) -> bool | None:
-    flags = _integer(texts.get(_RASPBERRY_PI), 16)
+def _throttled(flags: int | None, count: int | None, earlier: Conditions | None) -> bool | None:
     if flags is not None:
-        return bool(flags & _RASPBERRY_PI_NOW)
+        return throttled_by(flags) is not None
     if count is None or earlier is None or earlier.throttle_count is None:
         return None
     return count > earlier.throttle_count

@@ -1,13 +1,14 @@
 """One device: what it is, its agent, and builds of the library on it."""
 
+import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self
 
-from ontarget.harness import conditions as conditions_of
-from ontarget.harness import probe
+from ontarget.harness import probe, profiles
 from ontarget.harness.abi import Abi
 from ontarget.harness.agent.process import Process
 from ontarget.harness.agent.session import AgentSession, Fence
@@ -15,9 +16,15 @@ from ontarget.harness.builds import Build
 from ontarget.harness.conditions import Conditions
 from ontarget.harness.deploy import DeployedFiles, Progress, deploy
 from ontarget.harness.digests import DigestCache
-from ontarget.harness.errors import MissingDependency, UntimedDevice
+from ontarget.harness.errors import InfraError, MissingDependency, UntimedDevice
 from ontarget.harness.probe import Capabilities
-from ontarget.harness.transports.protocols import Console, Reconnects, Transport
+from ontarget.harness.steadying.profile import BoardProfile
+from ontarget.harness.steadying.readings import Moment, Readings
+from ontarget.harness.steadying.sharing import Holders
+from ontarget.harness.steadying.steadier import Changes, Steadier
+from ontarget.harness.transports.protocols import CommandRunner, Console, Reconnects, Transport
+
+_log = logging.getLogger(__name__)
 
 # A board whose clock counts instructions takes several real seconds for one of its own.
 _COUNTED_SLOWNESS: Final = 20.0
@@ -55,6 +62,7 @@ class Device:
         console: Console | None,
         quiet: Callable[[], AbstractContextManager[None]],
         digests: DigestCache | None = None,
+        profile: BoardProfile | None = None,
     ) -> None:
         self.info = info
         self.session = session
@@ -64,8 +72,21 @@ class Device:
         self._fence = fence
         self._digests = digests or DigestCache()
         self._in_use: set[str] = set()
-        self._condition_paths: list[str] | None = None
-        self._last_conditions: Conditions | None = None
+        self.profile = profile or profiles.probed(info)
+        cores = session.hello.cores
+        self._readings = Readings(self.profile, cores, self._read_files, transport, time.monotonic)
+        self._steadier = Steadier(
+            transport,
+            self._read_files,
+            self.profile,
+            device=info.name,
+            cores=cores,
+            android=info.kind == "phone",
+            folders=_journals(info.kind, session.root),
+            holders=Holders() if info.kind == "local" else None,
+        )
+        self._changes: Changes | None = None
+        self._watching: tuple[int, list[str]] | None = None  # by which session, and what
 
     @classmethod
     def open(
@@ -81,15 +102,18 @@ class Device:
         quiet: Callable[[], AbstractContextManager[None]] = nullcontext,
         root: str | None = None,
         digests: DigestCache | None = None,
+        profile: str | None = None,
     ) -> Self:
         """Start the agent and find out what the device is; from here on the device owns the transport and console.
 
         `model` None: what the device says of itself. `clock` None: time, unless the device says that it is an emulator.
         `quiet` makes a context in which nothing else on the same host disturbs. `root`: where on the device ontarget
-        keeps its files, None for the agent's choice.
+        keeps its files, None for the agent's choice. `profile` names its kind, None for the one that fits. What a
+        killed run has left changed on the device is given back.
 
-        Raises AgentError, Fenced, and what the transport raises.
+        Raises AgentError, Fenced, UserError for an unknown profile, and what the transport raises.
         """
+        chosen = None if profile is None else profiles.named(profile, device=name)
         session = AgentSession.start(transport, device=name, root=root, fence=fence)
         try:
             wanted = probe.paths(session.hello.cores)
@@ -99,11 +123,14 @@ class Device:
             found = probe.model_of(capabilities, kind=kind, abi=abi, has_tree=probe.has_tree(files))
             clock = clock or (Clock.NONE if capabilities.emulated else Clock.TIME)
             info = DeviceInfo(name, model or found, kind, abi, clock, capabilities)
+            device = cls(transport, session, info, fence, console, quiet, digests, chosen)
+            if device._steadier.left_behind():
+                device._steadier.give_back()
         except BaseException:
             session.close()
             raise
         _pace(session, clock)
-        return cls(transport, session, info, fence, console, quiet, digests)
+        return device
 
     def deploy(self, build: Build, *, progress: Progress | None = None) -> "DeployedBuild":
         """Bring the build's files to the device, as far as it lacks them.
@@ -128,18 +155,56 @@ class Device:
                 device=self.info.name,
             )
 
+    @property
+    def runner(self) -> CommandRunner:
+        """Runs commands on the device, beside its agent. Whoever changes something that way holds its lease."""
+        return self._transport
+
     def conditions(self) -> Conditions:
-        """What the device is doing now, in one round trip. Raises what the transport raises."""
-        first = self._condition_paths is None
-        wanted = (
-            conditions_of.paths(self.session.hello.cores) if self._condition_paths is None else self._condition_paths
+        """What the device is doing now, in one round trip, and now and then a command. Raises what the transport
+        raises."""
+        return self._readings.now()
+
+    def steady(self) -> Changes:
+        """Make the device steady for measurements, once, as far as rights allow; `close` gives back what that changed.
+
+        Raises what the transport raises.
+        """
+        if self._changes is None:
+            self._changes = self._steadier.steady()
+            for line in self._changes.in_words():
+                _log.info("%s: %s", self.info.name, line)
+        return self._changes
+
+    def give_back(self) -> None:
+        """Undo what `steady` changed. Never raises: who uses the device next does what could not be done now."""
+        changes, self._changes = self._changes, None
+        if changes is None or not (changes.made or self.info.kind == "local"):
+            return  # this machine's other runs may have left it to us
+        try:
+            self._steadier.give_back()
+        except InfraError as error:
+            _log.warning("%s: its settings are given back when it is used next: %s", self.info.name, error)
+
+    def watch(self, cores: Sequence[int]) -> None:
+        """From here on, sample beside each duet what tells whether the device stays steady on `cores` (() for all)."""
+        paths = self._readings.watched(cores)
+        if self._watching != (id(self.session), paths):
+            self.session.watch(paths)
+            self._watching = (id(self.session), paths)
+
+    def watched(self) -> tuple[Moment, ...]:
+        """What was sampled beside the duets since the last call. Raises what the transport raises."""
+        if self._watching is None or not self._watching[1]:
+            return ()
+        found = self.session.watched()
+        return tuple(
+            self._readings.moment(sample.seconds, dict(zip(self._watching[1], sample.contents, strict=True)))
+            for sample in found.samples
         )
-        contents = self.session.read_files(wanted)
-        if first:
-            self._condition_paths = conditions_of.present(wanted, contents)
-        found = conditions_of.parse(dict(zip(wanted, contents, strict=True)), self._last_conditions)
-        self._last_conditions = found
-        return found
+
+    def _read_files(self, paths: Sequence[str]) -> Sequence[bytes | None]:
+        return self.session.read_files(paths)
 
     def restart_agent(self) -> None:
         """End the agent with all its processes and start a fresh one, over a new connection if the old one is lost.
@@ -155,7 +220,8 @@ class Device:
         _pace(self.session, self.info.clock)
 
     def close(self) -> None:
-        """End the agent, the console and the connection. Never raises; may be called twice."""
+        """Give back what was changed; end agent, console and connection. Never raises; may be called twice."""
+        self.give_back()
         self.session.close()
         if self.console is not None:
             self.console.close()
@@ -206,6 +272,12 @@ class DeployedBuild:
             ) from error
         process.threads = threads
         return process
+
+
+def _journals(kind: str, root: str) -> tuple[str, ...]:
+    """Where a device keeps note of what was changed: one place for all its users, else with the rest of our files."""
+    shared = "/data/local/tmp/ontarget" if kind == "phone" else "/var/lib/ontarget"
+    return (shared,) if root == shared else (shared, root)
 
 
 def _pace(session: AgentSession, clock: Clock) -> None:

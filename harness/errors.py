@@ -12,6 +12,7 @@ Every message says what was expected, what was found, on which device, and what 
     |   |-- BadPrototype                         C text that does not parse, or arguments that do not fit it
     |   |   `-- UnsupportedPrototype             struct by value, variadic, callback, long double
     |   |-- MissingSymbol                        the library exports no such function
+    |   |-- UncountedDevice                      counters asked of a device whose kernel or processor gives none
     |   `-- UntimedDevice                        timing asked of a device whose clock means nothing
     |-- NotOffered                  not-offered  the library or its binding has no such operator or dtype
     |-- InfraError                  infra        the device, host or network failed
@@ -77,6 +78,10 @@ class UnsupportedPrototype(BadPrototype):
 
 
 class MissingSymbol(UserError):
+    pass
+
+
+class UncountedDevice(UserError):
     pass
 
 

@@ -25,6 +25,7 @@ from ontarget.harness.metrics.comparison import Comparison
 from ontarget.harness.metrics.pairs import SIDES, LaunchPair, Samples, Side
 from ontarget.harness.metrics.planning import CallPlan
 from ontarget.harness.statistics.bursts import BurstStatistic
+from ontarget.harness.steadying.readings import Moment
 
 FORMAT: Final = 1
 _MAGIC: Final = b"OTSM"
@@ -138,6 +139,7 @@ def _pair_head(pair: LaunchPair) -> dict[str, Any]:
         "time": [pair.began, pair.ended],
         "before": _told(pair.before),
         "after": _told(pair.after),
+        "during": [[moment.seconds, _told(moment.conditions)] for moment in pair.during],
         "shapes": [list(array.shape) for array in _arrays(pair)],
     }
 
@@ -186,6 +188,7 @@ def _pair(head: Mapping[str, Any], arrays: Iterator[Samples]) -> LaunchPair:
         flaw=head["flaw"],
         began=began,
         ended=ended,
+        during=tuple(Moment(float(at), _conditions(told)) for at, told in head.get("during", ())),
     )
 
 

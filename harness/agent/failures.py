@@ -22,6 +22,7 @@ from ontarget.harness.errors import (
     ProtocolError,
     Skipped,
     TimedOut,
+    UncountedDevice,
     UnexpectedReturn,
     WrongAbi,
 )
@@ -166,7 +167,7 @@ def error_for(status: int, payload: bytes, asked: Asked) -> OntargetError:
         Status.WRONG_ABI: WrongAbi,
         Status.PROTOCOL: ProtocolError,
     }
-    kind = kinds.get(status, AgentError)
+    kind = UncountedDevice if (status, asked.op) == (Status.ABSENT, Op.COUNT) else kinds.get(status, AgentError)
     return kind(f"{asked.what}: {words or f'the agent answered with status {status}'}", device=device)
 
 

@@ -30,6 +30,10 @@ Payloads, request -> answer; `str` is u16 length and UTF-8, `list` is u16 count 
     DUET         2 times (u16 worker, u32 call), u32 bursts, u32 samples per burst, u32 calls per sample,
                  u32 calls discarded per burst, u32 warm-up calls, u8 who is first
                  -> u64 ns per sample of the first named, burst after burst, then of the second
+    WATCH        u32 ms between samples, list of str paths (at most 16) ->  files to sample between the bursts of duets,
+                 less often where that would take more than 1 % of the time
+    WATCHED      -> u64 ns spent, u64 ns of duets, list of (u64 ns since the duet began, list of str contents);
+                 empties it
     LOAD         str library, list of str dependencies -> ; ABSENT, NO_LIBRARY, WRONG_ABI
     OFFERS       str function -> u8
     BUFFER       u32 buffer, u32 blob (0: none), u64 offset in the blob, u64 size, u32 padding, u32 misalignment,
@@ -43,6 +47,8 @@ Payloads, request -> answer; `str` is u16 length and UTF-8, `list` is u16 count 
                  u16 stack words, list of slots (u8 Place, u8 Kind, u16 index, u32 buffer, u64 value)
                  -> u64 result register; UNEXPECTED, NO_SYMBOL
     TIME         u32 call, u32 warm-up calls, u32 samples, u32 calls per sample -> u64 ns per sample; UNEXPECTED
+    COUNT        u32 call, u32 calls, list of u8 `Counter` -> list of u64 events of all of these calls; ABSENT: they
+                 cannot be counted here
     MEMORY       -> u64 peak resident bytes
     DIGEST       u32 buffer -> str SHA-256 of its content
     INTACT       -> str what was written around buffers, "" if nothing was
@@ -86,6 +92,8 @@ class Op(IntEnum):
     END = 12
     RESUME = 13
     DUET = 14
+    WATCH = 15
+    WATCHED = 16
     LOAD = 32
     OFFERS = 33
     BUFFER = 34
@@ -98,6 +106,7 @@ class Op(IntEnum):
     MEMORY = 41
     DIGEST = 42
     INTACT = 44
+    COUNT = 45
 
 
 class Status(IntEnum):
@@ -133,6 +142,13 @@ class Kind(IntEnum):
     IMMEDIATE = 0
     ADDRESS = 1
     LOAD = 2
+
+
+class Counter(IntEnum):
+    """What a processor can count of a thread in user space."""
+
+    INSTRUCTIONS = 0
+    CYCLES = 1
 
 
 class Frame(NamedTuple):

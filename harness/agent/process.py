@@ -8,7 +8,7 @@ process.read(y)
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, NoReturn, get_args
 
@@ -19,7 +19,7 @@ from ontarget.harness.abi import Abi
 from ontarget.harness.agent.buffers import CELL_KINDS, CELL_SIZE, Buffer, Guard, Loaded, Placing, check_dtype
 from ontarget.harness.agent.calls import encode_call, result_bits
 from ontarget.harness.agent.conversation import Answer, Conversation
-from ontarget.harness.agent.frames import Op, PayloadReader, text
+from ontarget.harness.agent.frames import Counter, Op, PayloadReader, text
 from ontarget.harness.agent.layout import result
 from ontarget.harness.agent.prototypes import Pointer, Prototype, parse
 from ontarget.harness.errors import BadPrototype, Crashed, Exited, OntargetError, Skipped, TimedOut
@@ -228,6 +228,20 @@ class Process:
             raise ValueError("expected samples >= 0, calls_per_sample >= 1, warmup_calls >= 0")
         answer = self._ask_bound(Op.TIME, bound, struct.pack("<III", warmup_calls, samples, calls_per_sample), deadline)
         return np.frombuffer(answer, "<i8").astype(np.int64)
+
+    def count(
+        self, bound: Bound, counters: Sequence[Counter], *, calls: int = 1, deadline: float = DEADLINE
+    ) -> dict[Counter, int]:
+        """What the processor counts during `calls` calls, in the thread that makes them, outside the kernel.
+
+        Raises UncountedDevice where the kernel or the processor does not let us, and as `call`.
+        """
+        if calls < 1 or not counters:
+            raise ValueError("expected calls >= 1 and a counter")
+        request = struct.pack(f"<IH{len(counters)}B", calls, len(counters), *counters)
+        answer = PayloadReader(self._ask_bound(Op.COUNT, bound, request, deadline))
+        (count,) = answer.take("H")
+        return dict(zip(counters, answer.take(f"{count}Q"), strict=True))
 
     def read(self, buffer: Buffer) -> NDArray[Any]:
         """A copy of the buffer's content. Raises what earlier pipelined calls ended in."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ontarget.harness.abi import Abi
-from ontarget.harness.agent import build, files, probe
+from ontarget.harness.agent import build, files, probe, watching
 from ontarget.harness.agent.blobs import Blobs
 from ontarget.harness.agent.calls import result_bits
 from ontarget.harness.agent.conversation import Answer, Conversation
@@ -175,6 +175,14 @@ class AgentSession:
     def read_files(self, paths: Sequence[str]) -> list[bytes | None]:
         """Content of several files, up to 64 KiB each, in one round trip."""
         return files.read_files(self._conversation, paths, 65536)
+
+    def watch(self, paths: Sequence[str], *, period: float = watching.PERIOD) -> None:
+        """Sample the files (at most 16) between the bursts of duets to come, for at most 1 % of their time."""
+        watching.watch(self._conversation, list(paths), period)
+
+    def watched(self) -> watching.Watched:
+        """What was sampled since the last call."""
+        return watching.watched(self._conversation)
 
     def blob(self, array: NDArray[Any]) -> tuple[int, int]:
         """The number of shared memory on the device with the content of a contiguous array, for `Process.buffer`.

@@ -82,7 +82,7 @@ def gather(
     while _next_inquiry(evidence, clock()) is not None:
         began = clock() - start
         pair = next_pair()
-        broken = flaw(pair.before, pair.after, evidence.pairs)
+        broken = flaw(pair.before, pair.after, evidence.pairs, pair.during)
         pair = replace(pair, flaw=broken, began=began, ended=clock() - start)
         evidence.pairs.append(pair)
         told(evidence)

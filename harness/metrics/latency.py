@@ -17,7 +17,7 @@ from ontarget.harness.metrics.pairs import SIDES, BaselineUnusable, Call, Contes
 from ontarget.harness.metrics.planning import CallPlan
 from ontarget.harness.metrics.questions import LATENCY, SPREAD, TAIL, Question, longer_tailed, slower, wider
 from ontarget.harness.metrics.reference import measure_level
-from ontarget.harness.metrics.steadiness import THROTTLED
+from ontarget.harness.metrics.steadiness import throttled
 from ontarget.harness.metrics.throttling import SPOILT, whose_throttling
 from ontarget.harness.metrics.words import finding_message, latency_message
 from ontarget.harness.outcomes import Answer
@@ -141,7 +141,7 @@ def compare(
             reason = f"no usable baseline: {error}"
         else:
             found = finished(contest, plan, calls, evidence)
-            if sum(pair.flaw == THROTTLED for pair in evidence.pairs) >= SPOILT:
+            if sum(throttled(pair.flaw) for pair in evidence.pairs) >= SPOILT:
                 found = _with_throttling(found, contest, calls, rng, pause)
             return _with_level(found, contest, plan, rng, plan.level_pairs)
     found = described(not_compared(instructions.CHECK if counted else CHECK, reason), contest, plan)

@@ -21,6 +21,7 @@ from ontarget.harness.device import DeployedBuild
 from ontarget.harness.errors import MissingSymbol, NotOffered, OntargetError, ProductError
 from ontarget.harness.metrics.planning import CallPlan, plan_calls
 from ontarget.harness.statistics.bursts import BurstStatistic, difference
+from ontarget.harness.steadying.readings import Moment
 
 Call = Callable[[Process], Bound]
 Prepare = Callable[[Process], None]
@@ -72,7 +73,7 @@ class LaunchPair:
 
     `samples` [bursts, samples per burst] and `warmups` [samples] by side; `before` and `after` are the device's
     conditions; `flaw` says why the pair does not count, None if it does. `began` and `ended` are seconds since the
-    comparison's first pair began, None where nobody looked at a clock.
+    comparison's first pair began, None where nobody looked at a clock; `during` was sampled beside the bursts.
     """
 
     first: Side
@@ -83,6 +84,7 @@ class LaunchPair:
     flaw: str | None = None
     began: float | None = None
     ended: float | None = None
+    during: tuple[Moment, ...] = ()
 
     def in_order(self) -> tuple[Samples, Samples]:
         """The samples of the side that went first, and of the other."""
@@ -102,6 +104,7 @@ class LaunchPair:
             "ended": self.ended,
             "before": asdict(self.before),
             "after": asdict(self.after),
+            "during": [asdict(moment) for moment in self.during],
             **{
                 side: {"warmups": self.warmups[side].tolist(), "samples": self.samples[side].tolist()} for side in SIDES
             },
@@ -148,6 +151,7 @@ def scout_side(contest: Contest, side: Side) -> float:
     """Nanoseconds of one call of a side, roughly, in a process of its own."""
     with ExitStack() as stack:
         stack.enter_context(contest.candidate.device.quiet())
+        contest.candidate.device.steady()
         bound = start(contest, side, stack)
         with baseline_excused(side):
             return call_time(bound, deadline=contest.call_deadline)
@@ -182,7 +186,9 @@ def measure_pair(contest: Contest, plan: CallPlan, rng: np.random.Generator) -> 
     launched, first = _toss(rng), _toss(rng)
     with ExitStack() as stack:
         stack.enter_context(device.quiet())
+        device.steady()
         before = device.conditions()
+        device.watch(contest.cores)
         bounds = {side: start(contest, side, stack) for side in (launched, launched.other)}
         warmups = {side: _warm_up(side, bounds[side], plan) for side in (first, first.other)}
         try:
@@ -191,8 +197,9 @@ def measure_pair(contest: Contest, plan: CallPlan, rng: np.random.Generator) -> 
             if _fails(bounds[Side.BASELINE]) and not _fails(bounds[Side.CANDIDATE]):
                 raise BaselineUnusable(error) from error
             raise
+        during = device.watched()
         after = device.conditions()
-    return LaunchPair(first, dict(zip(SIDES, measured, strict=True)), warmups, before, after)
+    return LaunchPair(first, dict(zip(SIDES, measured, strict=True)), warmups, before, after, during=during)
 
 
 def _toss(rng: np.random.Generator) -> Side:

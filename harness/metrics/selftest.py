@@ -22,6 +22,7 @@ from ontarget.harness.metrics.evidence import CALIBRATION_PAIRS, Evidence, gathe
 from ontarget.harness.metrics.latency import Plan, contest_of, described, finished
 from ontarget.harness.metrics.pairs import Call, LaunchPair, Prepare, measure_pair, scout
 from ontarget.harness.metrics.questions import LATENCY, Question, slower
+from ontarget.harness.metrics.steadiness import kind_of
 from ontarget.harness.outcomes import Answer
 from ontarget.harness.statistics.bursts import BurstStatistic, spread
 from ontarget.harness.statistics.eprocess import EProcess
@@ -235,7 +236,7 @@ def _deviation(d: FloatArray) -> float:
 
 
 def _spoilt(pairs: Sequence[LaunchPair], d: FloatArray, between: float, within: float) -> list[str]:
-    flaws = Counter(pair.flaw for pair in pairs if pair.flaw is not None)
+    flaws = Counter(kind_of(pair.flaw) for pair in pairs if pair.flaw is not None)
     found = [f"{count} of {len(pairs)} pairs measured again: {flaw}" for flaw, count in flaws.most_common(3)]
     if apart := modes(d):
         found.append(f"launches come in two kinds, {100 * apart:.1f} % apart")

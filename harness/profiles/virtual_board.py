@@ -8,6 +8,6 @@ PROFILE: Final = BoardProfile(
     name="virtual-board",
     probe=lambda info: info.kind == "virtual" or info.capabilities.emulated,
     rank=4,
-    watched=lambda _cores: (),
+    watched=lambda _found, _cores: (),
     reboot=("reboot",),
 )

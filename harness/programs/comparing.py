@@ -96,6 +96,7 @@ class Contest:
         sides = {Side.CANDIDATE: self.candidate, Side.BASELINE: self.baseline or self.candidate}
         first = SIDES[int(self.rng.integers(2))]
         with device.quiet():
+            device.steady()
             before = device.conditions()
             found = {
                 side: self.suite.run(runner_of(sides[side], self.cores), self.names, device.info.name)

@@ -66,17 +66,17 @@ class BoardProfile:
     """A kind of device.
 
     `probe` tells whether a device is of it; of several that say so the one of the highest `rank` is taken. `files` (by
-    the number of cores) and `commands` are what its conditions are read from by `read`; of the files, `watched` are
-    those worth sampling beside a measurement. `knobs` can be set; `plan` says to what, from the present values of the
-    knobs and of `planning` files, all by key; what is not in its answer is left alone. `reboot` starts the device again
-    without cutting its power, () where that must not be done.
+    the number of cores) and `commands` are what its conditions are read from by `read`; `watched` chooses, of the files
+    that were found, those worth sampling beside a measurement on some cores. `knobs` can be set; `plan` says to what,
+    from the present values of the knobs and of `planning` files, all by key; what is not in its answer is left alone.
+    `reboot` starts the device again without cutting its power, () where that must not be done.
     """
 
     name: str
     probe: "Callable[[DeviceInfo], bool]"
     rank: int = 1
     files: Callable[[int], Sequence[str]] = conditions.paths
-    watched: Callable[[int], Sequence[str]] = conditions.watched
+    watched: Callable[[Read, Sequence[int]], Sequence[str]] = conditions.watched
     commands: tuple[Command, ...] = ()
     read: Reader = conditions.parse
     knobs: Callable[[int], Sequence[Knob]] = _no_knobs

@@ -134,7 +134,7 @@ def test_a_throttled_pair_is_kept_and_measured_again() -> None:
     hot = launch_pair(rng, after=replace(Conditions(), throttled=True))
     evidence = reach([launch_pair(rng), hot])
     assert evidence.answer is Answer.PASS
-    assert [pair.flaw for pair in evidence.pairs[:3]] == [None, "the device throttled", None]
+    assert [pair.flaw for pair in evidence.pairs[:3]] == [None, "the device throttled: flagged, after the pair", None]
     assert evidence.differences().shape == (len(evidence.sound),)
     assert len(evidence.sound) == len(evidence.pairs) - 1
 

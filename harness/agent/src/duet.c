@@ -1,5 +1,7 @@
 #include "duet.h"
 
+#include "watch.h"
+
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +38,7 @@ static void leave(struct worker *worker) {
 
 static void finish(enum status status, const void *payload, size_t size) {
     duet.running = false;
+    watch_end(now_ns());
     for (int i = 0; i < 2; i++)
         if (duet.sides[i].worker != NULL)
             leave(duet.sides[i].worker);
@@ -59,6 +62,7 @@ static void begin_step(void) {
         finish_whole();
         return;
     }
+    watch_look(); /* both sides are stopped now */
     struct side *side = active();
     uint32_t words[4] = {side->call, warming ? duet.warmup : duet.discard, warming ? 0 : duet.samples, duet.calls};
     struct header header = {sizeof words, duet.header.request, OP_TIME, side->worker->id, 0};
@@ -129,6 +133,7 @@ void duet_begin(struct header header, struct cursor *request) {
         }
     }
     memset(&duet, 0, sizeof duet);
+    watch_begin(now_ns());
     duet.running = duet.settling = true;
     duet.header = header;
     memcpy(duet.sides, sides, sizeof sides);

@@ -34,6 +34,8 @@ enum op {
     OP_END,
     OP_RESUME,
     OP_DUET,
+    OP_WATCH,
+    OP_WATCHED,
     OP_LOAD = 32, /* from here on a worker answers */
     OP_OFFERS,
     OP_BUFFER,
@@ -46,6 +48,7 @@ enum op {
     OP_MEMORY,
     OP_DIGEST,
     OP_INTACT = 44,
+    OP_COUNT,
     OP_LAST
 };
 

@@ -6,6 +6,7 @@
 #include "fence.h"
 #include "store.h"
 #include "users.h"
+#include "watch.h"
 #include "workers.h"
 
 #include <elf.h>
@@ -103,6 +104,8 @@ static enum status perform(const struct header *header, struct cursor *request, 
     case OP_BLOB_BEGIN: return blob_begin(deploy_root, request, reply);
     case OP_BLOB_DATA: return blob_data(request, reply);
     case OP_BLOB_FREE: return blob_free(request);
+    case OP_WATCH: return watch_set(request);
+    case OP_WATCHED: return watch_take(request, reply);
     case OP_SPAWN: return worker_spawn(header->worker, request, reply);
     default: return STATUS_PROTOCOL;
     }

@@ -3,6 +3,7 @@
 
 #include "buffers.h"
 #include "calls.h"
+#include "counters.h"
 #include "crash.h"
 #include "library.h"
 
@@ -95,6 +96,7 @@ static enum status perform(uint16_t op, struct cursor *request, int passed, stru
     case OP_RUN: return call_run(request, answer);
     case OP_CALL: return call_inline(request, answer);
     case OP_TIME: return call_time(request, answer);
+    case OP_COUNT: return count_calls(request, answer);
     case OP_MEMORY: return peak_memory(answer);
     case OP_DIGEST: return buffer_digest(request, answer);
     case OP_INTACT: return buffer_intact(request, answer);

@@ -116,7 +116,7 @@ def _measure(
     measured: list[LaunchPair] = []
     while sum(pair.flaw is None for pair in measured) < pairs:
         pair = measure_pair(_with_kernel(paired, turns), plan, rng)
-        measured.append(replace(pair, flaw=flaw(pair.before, pair.after, measured)))
+        measured.append(replace(pair, flaw=flaw(pair.before, pair.after, measured, pair.during)))
         if sum(pair.flaw is not None for pair in measured) >= _MOST_FLAWED:
             return None
     sound = [pair for pair in measured if pair.flaw is None]
