@@ -31,10 +31,11 @@ setup(
     package_data={
         "ontarget": ["py.typed"],
         "ontarget.device_farm.database.migrations.versions": ["*.sql"],
+        "ontarget.device_farm.market": ["*.csv"],
         "ontarget.harness.agent": ["src/*.c", "src/*.h", "src/CMakeLists.txt"],
         "ontarget.harness.metrics.reference": ["*.c"],
         "ontarget.harness.programs": ["src/*.c"],
-        "ontarget.suites.bindings": ["*.h"],
+        "ontarget.suites.bindings.xnnpack": ["*.h"],
         "ontarget.suites.layers": ["*.json"],
     },
 )

@@ -9,8 +9,11 @@ from typing import Any, Protocol
 
 import click
 
+from ontarget.device_farm.cli.options import say
 from ontarget.device_farm.cli.output import print_json, print_table
+from ontarget.device_farm.libraries import LIBRARIES, fetch
 from ontarget.harness import elf
+from ontarget.harness.abi import Abi
 from ontarget.harness.binding import SHIPPED, Binding, load_binding
 from ontarget.harness.builds import parse_build
 
@@ -85,16 +88,24 @@ SUITES = ("core", "full")
 
 
 def _shipped() -> list[str]:
-    folder = import_module(SHIPPED)
-    return [module.name for module in pkgutil.iter_modules(folder.__path__) if not module.ispkg]
+    return [module.name for module in pkgutil.iter_modules(import_module(SHIPPED).__path__)]
 
 
 def _covered(word: str, folder: Path) -> Covered:
     name, separator, place = word.partition("=")
-    binding = load_binding(name)
-    exports = _exports(binding, folder / Path(place).expanduser()) if separator else None
+    title = name
+    if separator:
+        binding = load_binding(name)
+        path = folder / Path(place).expanduser()
+        title = f"{name} ({path.name})"
+    elif name in LIBRARIES:  # any machine's will do: all offer the same
+        binding = load_binding(LIBRARIES[name].binding)
+        path = fetch(name, Abi.X86_64, progress=say)
+    else:
+        binding = load_binding(name)
+    exports = _exports(binding, path) if separator or name in LIBRARIES else None
     make: Callable[..., Sequence[Cell]] = import_module(_SUITES).coverage
-    return Covered(f"{name} ({Path(place).name})" if separator else name, make(binding, exports))
+    return Covered(title, make(binding, exports))
 
 
 def _exports(binding: Binding, path: Path) -> Callable[[str], bool]:

@@ -1,14 +1,17 @@
-"""Debian's XNNPACK on this machine, through the binding and a real agent."""
+"""XNNPACK of 2022 and of 2026 on this machine, through one binding and a real agent."""
 
 import platform
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from ontarget.device_farm.debian import libraries
+from ontarget.device_farm.libraries import fetch
+from ontarget.harness.abi import Abi
 from ontarget.harness.agent.session import AgentSession
 from ontarget.harness.binding import Binding
+from ontarget.harness.builds import parse_build
 from ontarget.harness.errors import NotOffered, UnexpectedReturn
 from ontarget.harness.metrics.accuracy import check
 from ontarget.harness.outcomes import Outcome
@@ -19,8 +22,6 @@ from ontarget.suites.layers import Layer, core, full
 from support.stored_builds import StoredBuild
 
 BINDING: Binding = xnnpack
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-NEEDED = ("libcpuinfo.so.0", "libpthreadpool.so.0")
 
 
 def cheapest() -> list[tuple[Layer, str]]:
@@ -36,10 +37,25 @@ def cheapest() -> list[tuple[Layer, str]]:
 OFFERED = cheapest()
 
 
+def stored(session: AgentSession, name: str) -> StoredBuild:
+    abi = Abi(platform.machine())
+    bundle = parse_build([str(fetch(name, abi))], name, xnnpack.soname).bundle(abi)
+    return StoredBuild.store(session, name, bundle.library.path, [needed.path for needed in bundle.dependencies])
+
+
+@pytest.fixture(scope="module", params=["xnnpack-2022", "xnnpack-2026"])
+def library(request: pytest.FixtureRequest, session: AgentSession) -> StoredBuild:
+    return stored(session, request.param)
+
+
 @pytest.fixture(scope="module")
-def library(session: AgentSession) -> StoredBuild:
-    folder = libraries("libxnnpack0", ARCHITECTURES[platform.machine()])
-    return StoredBuild.store(session, "xnnpack", folder / xnnpack.soname, [folder / name for name in NEEDED])
+def old(session: AgentSession) -> StoredBuild:
+    return stored(session, "xnnpack-2022")
+
+
+@pytest.fixture(scope="module")
+def new(session: AgentSession) -> StoredBuild:
+    return stored(session, "xnnpack-2026")
 
 
 def layer_of(op: str) -> Layer:
@@ -48,7 +64,7 @@ def layer_of(op: str) -> Layer:
 
 def test_the_smallest_layers_are_of_every_bound_operator() -> None:
     operators = {layer.op for layer, _ in OFFERED}
-    assert len(operators) == 15
+    assert len(operators) == 16
     assert {dtype for _, dtype in OFFERED} == {"f32", "f16", "qs8", "qu8"}
 
 
@@ -57,6 +73,11 @@ def test_the_library_is_right(library: StoredBuild, layer: Layer, dtype: str) ->
     case = make_case(layer, dtype)
     expected = reference(case)
     run = prepared(BINDING, case)
+    process = library.launch()
+    if reason := xnnpack.lacks(layer.op, dtype, process.offers):
+        with pytest.raises(NotOffered, match=re.escape(reason)):
+            BINDING.prepare(process, case)
+        return
     try:
         judged = check(run, library, library, expected=expected.values, tolerance=expected.tolerance)
     except NotOffered as refused:
@@ -95,25 +116,47 @@ def test_another_references_result_is_wrong(library: StoredBuild) -> None:
 @pytest.mark.parametrize(
     ("op", "dtype", "reason"),
     [
-        ("nms", "f32", "no binding of nms"),
-        ("softmax", "qs8", "has no softmax in qs8; it has f32 and qu8"),
-        ("average_pool2d", "qs8", "f32 and qu8"),
-        ("hardswish", "qs8", "f32 and f16"),
+        ("nms", "f32", "XNNPACK has no nms"),
+        ("softmax", "qs8", "has no softmax in qs8; it has f32 and f16 and qu8"),
+        ("average_pool2d", "qs8", "f32 and f16 and qu8"),
     ],
 )
 def test_what_the_library_lacks_has_a_reason(op: str, dtype: str, reason: str) -> None:
     assert reason in str(BINDING.offers(op, dtype))
 
 
-def test_a_library_without_the_function_does_not_offer_it(library: StoredBuild) -> None:
-    other = replace(library, library=library.dependencies[0], dependencies=(), label="cpuinfo")
+def test_each_version_says_what_it_has_instead(old: StoredBuild, new: StoredBuild) -> None:
+    assert xnnpack.lacks("average_pool2d", "f16", old.launch().offers) == (
+        "XNNPACK of 2022 has no average_pool2d in f16; it has f32 and qu8"
+    )
+    assert xnnpack.lacks("average_pool2d", "qu8", new.launch().offers) == (
+        "XNNPACK of 2026 has no average_pool2d in qu8; it has f32 and f16"
+    )
+    assert xnnpack.lacks("batch_gemm", "f32", old.launch().offers) == "XNNPACK of 2022 has no batch_gemm"
+
+
+def test_a_version_with_other_arguments_is_not_called() -> None:
+    of_2024 = {"xnn_create_weights_cache", "xnn_create_convolution2d_nhwc_f32", "xnn_reshape_convolution2d_nhwc_f32"}
+    assert "between" in str(xnnpack.lacks("conv2d", "f32", of_2024.__contains__))
+
+
+def test_one_version_is_compared_with_the_other(old: StoredBuild, new: StoredBuild) -> None:
+    case = make_case(layer_of("conv2d"), "f32")
+    expected = reference(case)
+    judged = check(prepared(BINDING, case), new, old, expected=expected.values, tolerance=expected.tolerance)
+    assert judged.outcome is Outcome.PASS, judged.message
+    assert judged.baseline is not None
+
+
+def test_a_library_without_the_function_does_not_offer_it(old: StoredBuild) -> None:
+    other = replace(old, library=old.dependencies[0], dependencies=(), label="cpuinfo")
     case = make_case(layer_of("softmax"), "f32")
     with pytest.raises(NotOffered, match="xnn_create_softmax_nc_f32"):
         BINDING.prepare(other.launch(), case)
 
 
-def test_a_status_other_than_success_is_named(library: StoredBuild) -> None:
+def test_a_status_other_than_success_is_named(old: StoredBuild) -> None:
     case = make_case(layer_of("channel_shuffle"), "f32")
     alone = replace(case, attributes={**case.attributes, "groups": 1})
     with pytest.raises(UnexpectedReturn, match="xnn_create_channel_shuffle_nc_x32"):
-        check(prepared(BINDING, alone), library, expected=np.zeros(case.output_shape))
+        check(prepared(BINDING, alone), old, expected=np.zeros(case.output_shape))

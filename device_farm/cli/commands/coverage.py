@@ -8,7 +8,7 @@ from ontarget.device_farm.cli.options import farm_options, json_option
 
 
 @click.command("coverage")
-@click.argument("libraries", nargs=-1, metavar="[BINDING[=LIBRARY]]...")
+@click.argument("libraries", nargs=-1, metavar="[BINDING[=LIBRARY] | KNOWN]...")
 @click.option("--markdown", is_flag=True, help="Print a Markdown table, for documents.")
 @click.option(
     "--market",
@@ -45,7 +45,7 @@ def command(
     """Show which operators the suites run in which data types, or how much of a market the farm stands for.
 
     Of each BINDING (default: all that ship) what it can run; of BINDING=LIBRARY, a shared object or a folder with it,
-    what that library offers.
+    what that library offers; likewise of KNOWN, a name that `ontarget library` lists.
     """
     from ontarget.device_farm.cli import kernel_coverage
 
