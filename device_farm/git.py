@@ -36,6 +36,13 @@ class WorkTree:
         done = self._run("rev-list", "--first-parent", "--reverse", "--end-of-options", bad, f"^{good}")
         return done.stdout.split() if done is not None and done.returncode == 0 else None
 
+    def told_between(self, good: str, bad: str) -> list[tuple[str, str]] | None:
+        """Return the commits after `good` that `bad` has, merged ones too, the oldest first, each with its subject."""
+        done = self._run("log", "--reverse", "--format=%H %s", "--end-of-options", bad, f"^{good}")
+        if done is None or done.returncode:
+            return None
+        return [(sha, subject) for sha, _, subject in (line.partition(" ") for line in done.stdout.splitlines())]
+
     def subject(self, commit: str) -> str | None:
         """Return the first line of a commit's message."""
         return self._line("log", "-1", "--format=%s", "--end-of-options", commit)

@@ -1,0 +1,1 @@
+"""The farm's page: what the store knows, for browsers. It reads, and changes nothing."""
