@@ -57,6 +57,7 @@ class Buffer:
     name: str | None
     label: str
     is_cell: bool = False
+    padding: int = 0  # bytes after its end that may be touched
 
     @property
     def size(self) -> int:
@@ -70,12 +71,29 @@ class Buffer:
             raise BadPrototype(f"buffer {self.name or self.identity} is no cell, which alone can pass its content on")
         return Loaded(self)
 
+    def at(self, element: int) -> "Inside":
+        """As an argument: the address of an element, counted from 0; that after the last one is its end.
+
+        Raises BadPrototype for elements that the buffer has not.
+        """
+        if not 0 <= element <= prod(self.shape):
+            raise BadPrototype(f"buffer {self.name or self.identity} has {prod(self.shape)} elements, and no {element}")
+        return Inside(self, element * self.dtype.itemsize)
+
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
     """The content of a cell as an argument."""
 
     buffer: Buffer
+
+
+@dataclass(frozen=True, eq=False)
+class Inside:
+    """The address of a byte of a buffer as an argument."""
+
+    buffer: Buffer
+    offset: int
 
 
 def check_dtype(parameter: Parameter, dtype: np.dtype[Any], abi: Abi) -> None:

@@ -42,6 +42,7 @@ Payloads, request -> answer; `str` is u16 length and UTF-8, `list` is u16 count 
     RESET        u32 buffer ->
     READ         u32 buffer -> rest
     BIND         u32 call, CALL's payload -> ; NO_SYMBOL
+    CHAIN        u32 call, list of u32 calls -> ; a call of those in turn, up to the first that fails
     RUN          u32 call -> u64 result register; UNEXPECTED
     CALL         str function, u8 result in a float register, u8 result is checked, u8 its bytes, u64 expected,
                  u16 stack words, list of slots (u8 Place, u8 Kind, u16 index, u32 buffer, u64 value)
@@ -53,10 +54,10 @@ Payloads, request -> answer; `str` is u16 length and UTF-8, `list` is u16 count 
     DIGEST       u32 buffer -> str SHA-256 of its content
     INTACT       -> str what was written around buffers, "" if nothing was
 
-UNEXPECTED carries u64 returned, u64 expected. DIED, TIMED_OUT, and FAILED of a process that could not start carry a
-death record: u8 by signal, u32 signal or exit status, u8 recorded, u32 si_code, u64 fault address, u64 program
-counter, u8 SIGKILL that the agent did not send, u32 kills by the kernel for want of memory meanwhile, str frame,
-str caller, str last output, str which buffer the fault address is beside.
+UNEXPECTED carries u64 returned, u64 expected, u32 step of a chain, counted from 1 (0: no chain). DIED, TIMED_OUT, and
+FAILED of a process that could not start carry a death record: u8 by signal, u32 signal or exit status, u8 recorded, u32
+si_code, u64 fault address, u64 program counter, u8 SIGKILL that the agent did not send, u32 kills by the kernel for
+want of memory meanwhile, str frame, str caller, str last output, str which buffer the fault address is beside.
 
 A process handles one request at a time. After an answer other than OK those that wait for the same process, and those
 that come until RESUME, are answered SKIPPED. BUFFER with a blob passes it over the process's socket by SCM_RIGHTS.
@@ -105,6 +106,7 @@ class Op(IntEnum):
     TIME = 40
     MEMORY = 41
     DIGEST = 42
+    CHAIN = 43
     INTACT = 44
     COUNT = 45
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ontarget.harness.abi import Abi
-from ontarget.harness.agent.buffers import Buffer, Loaded
+from ontarget.harness.agent.buffers import Buffer, Inside, Loaded
 from ontarget.harness.agent.frames import Kind, Place
 from ontarget.harness.agent.prototypes import CType, Parameter, Pointer, Prototype, Scalar
 from ontarget.harness.errors import BadPrototype, UnsupportedPrototype
@@ -122,10 +122,12 @@ def encode(parameter: Parameter, argument: Any, abi: Abi) -> Value:
     whole = integer(parameter.type, abi)
     if isinstance(argument, Loaded):
         return Value(Kind.LOAD, 0, argument.buffer.identity)
-    if isinstance(argument, Buffer):
+    if isinstance(argument, Buffer | Inside):
         if not isinstance(parameter.type, Pointer):
             where = _where(parameter)
             raise BadPrototype(f"{where} was given a buffer, whose address only a pointer takes; its content is .value")
+        if isinstance(argument, Inside):
+            return Value(Kind.ADDRESS, argument.offset, argument.buffer.identity)
         return Value(Kind.ADDRESS, 0, argument.identity)
     if argument is None and isinstance(parameter.type, Pointer):
         return Value(Kind.IMMEDIATE, 0)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ontarget.harness.abi import Abi
-from ontarget.harness.agent.buffers import CELL_KINDS, CELL_SIZE, Buffer, Guard, Loaded, Placing, check_dtype
+from ontarget.harness.agent.buffers import CELL_KINDS, CELL_SIZE, Buffer, Guard, Inside, Loaded, Placing, check_dtype
 from ontarget.harness.agent.calls import encode_call, result_bits
 from ontarget.harness.agent.conversation import Answer, Conversation
 from ontarget.harness.agent.frames import Counter, Op, PayloadReader, text
@@ -34,6 +34,7 @@ _MOST_MISALIGNMENT = 4096
 _LINE = 64
 _ZEROS = (0, 0)  # no blob
 _NUMBERS = (int, float)
+_MOST_STEPS = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,7 @@ class Bound:
 
     `buffers` are those that it was given, by the names of the prototype's parameters. `cleanup` frees what was made
     for the call, once it has run for the last time; a process that ends needs none. `varies` says why another run on
-    the same inputs may give other bits, "" if it may not.
+    the same inputs may give other bits, "" if it may not. `steps` are those of a chain, by name, in order.
     """
 
     process: "Process"
@@ -52,6 +53,7 @@ class Bound:
     buffers: Mapping[str, Buffer] = field(default_factory=dict)
     cleanup: "Bound | None" = None
     varies: str = ""
+    steps: Mapping[str, "Bound"] = field(default_factory=dict)
 
     def naming(self, **buffers: Buffer) -> "Bound":
         """The same call, with these buffers known by these names too."""
@@ -84,6 +86,7 @@ class Process:
         self._next_buffer = 1
         self._next_call = 1
         self._offers: dict[str, bool] = {}
+        self._handed: dict[int, tuple[NDArray[Any], Buffer]] = {}  # by the array's identity
         self._failure: OntargetError | None = None  # of a pipelined request, not raised yet
         self._end: OntargetError | None = None
         self._closed = False
@@ -114,6 +117,8 @@ class Process:
         allows. What is None, and the zeros, are as the process's `placing` says.
         """
         if isinstance(array_or_shape, np.ndarray):
+            if id(array_or_shape) in self._handed:
+                return self._take(array_or_shape, padding, misalignment)
             array = np.ascontiguousarray(array_or_shape, dtype=dtype).reshape(array_or_shape.shape)
             array = array.astype(array.dtype.newbyteorder("<"), copy=False)
             place = self.session.blob(array)
@@ -158,11 +163,34 @@ class Process:
             raise BadPrototype(f"an array of {dtype} can't be sent to a device: its elements are Python objects")
         if not 0 <= misalignment < _MOST_MISALIGNMENT or padding < 0 or size < 0:
             raise BadPrototype(f"expected 0 <= misalignment < {_MOST_MISALIGNMENT}, padding and shape of at least 0")
-        buffer = Buffer(self._next_buffer, shape, dtype, name, self.label, is_cell)
+        buffer = Buffer(self._next_buffer, shape, dtype, name, self.label, is_cell, padding)
         self._next_buffer += 1
         request = struct.pack("<IIQQIIIB", buffer.identity, *place, size, padding, misalignment, alignment, fill)
         request += text(name or f"buffer {buffer.identity}")
         self._send(Op.BUFFER, request, what=f"making buffer {name or buffer.identity}")
+        return buffer
+
+    def hand(self, array: NDArray[Any], buffer: Buffer) -> None:
+        """From now on `array`, this very object, stands for `buffer`: what is given the array uses that memory.
+
+        So that one call's output is the next one's input, and stays on the device. The array's content is not used.
+        Raises BadPrototype if they differ in type or number of elements.
+        """
+        self._own(buffer.label, buffer.name or "buffer")
+        if array.dtype != buffer.dtype or array.nbytes != buffer.size:
+            raise BadPrototype(
+                f"buffer {buffer.name or buffer.identity} of {buffer.dtype} {list(buffer.shape)} cannot be handed on "
+                f"as {array.dtype} {list(array.shape)}"
+            )
+        self._handed[id(array)] = array, buffer
+
+    def _take(self, array: NDArray[Any], padding: int, misalignment: int | None) -> Buffer:
+        _, buffer = self._handed[id(array)]
+        if padding > buffer.padding or misalignment:
+            raise BadPrototype(
+                f"buffer {buffer.name or buffer.identity} is handed on with {buffer.padding} bytes of padding, and "
+                f"{padding} with misalignment {misalignment} are asked for: a binding gives its outputs its inputs'"
+            )
         return buffer
 
     def cell(self, kind: str = "pointer") -> Buffer:
@@ -186,6 +214,32 @@ class Process:
         self._next_call += 1
         self._send(Op.BIND, struct.pack("<I", bound.identity) + request, what=function)
         return bound
+
+    def chain(self, name: str, steps: Mapping[str, Bound]) -> Bound:
+        """A call that runs bound calls one after the other, on the device; `name` tells it in messages.
+
+        It returns what its last step does, and ends at the first that does not return what it has to. Its cleanup frees
+        what all steps made. Not waited for. Raises BadPrototype for no steps, or too many.
+        """
+        undone = [bound.cleanup for bound in steps.values() if bound.cleanup is not None]
+        varies = sorted({bound.varies for bound in steps.values() if bound.varies})
+        return replace(
+            self._link(name, list(steps.values())),
+            steps=dict(steps),
+            cleanup=self._link(f"freeing {name}", undone[::-1]) if undone else None,
+            varies="; ".join(varies),
+        )
+
+    def _link(self, name: str, steps: Sequence[Bound]) -> Bound:
+        if not 0 < len(steps) <= _MOST_STEPS:
+            raise BadPrototype(f"{name}: expected a chain of 1 to {_MOST_STEPS} calls, found {len(steps)}")
+        for bound in steps:
+            self._own(bound.process.label, bound.function)
+        whole = Bound(self, name, self._next_call, steps[-1].prototype)
+        self._next_call += 1
+        numbers = [bound.identity for bound in steps]
+        self._send(Op.CHAIN, struct.pack(f"<IH{len(steps)}I", whole.identity, len(steps), *numbers), what=name)
+        return whole
 
     def send(
         self, prototypes: str, function: str, *args: Any, returns: int | None = None, deadline: float = DEADLINE
@@ -300,7 +354,7 @@ class Process:
         for index, (parameter, argument) in enumerate(zip(prototype.parameters, args, strict=False)):
             if type(argument) in _NUMBERS:
                 continue
-            given = argument.buffer if isinstance(argument, Loaded) else argument
+            given = argument.buffer if isinstance(argument, Loaded | Inside) else argument
             if isinstance(given, Buffer):
                 self._own(given.label, f"{function}: {parameter.name}")
             if isinstance(argument, np.ndarray):

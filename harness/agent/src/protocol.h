@@ -47,7 +47,8 @@ enum op {
     OP_TIME,
     OP_MEMORY,
     OP_DIGEST,
-    OP_INTACT = 44,
+    OP_CHAIN,
+    OP_INTACT,
     OP_COUNT,
     OP_LAST
 };

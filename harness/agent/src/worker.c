@@ -93,6 +93,7 @@ static enum status perform(uint16_t op, struct cursor *request, int passed, stru
     case OP_BUFFER: return buffer_make(request, passed, answer);
     case OP_RESET: return buffer_reset(request, answer);
     case OP_BIND: return call_bind(request, answer);
+    case OP_CHAIN: return call_chain(request);
     case OP_RUN: return call_run(request, answer);
     case OP_CALL: return call_inline(request, answer);
     case OP_TIME: return call_time(request, answer);
