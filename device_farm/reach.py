@@ -16,7 +16,7 @@ from ontarget.device_farm.leased import LeasedConsole
 from ontarget.device_farm.locks import Progress
 from ontarget.harness.errors import InfraError, UserError
 from ontarget.harness.transports.address import AdbAddress, BoardAddress, LocalAddress, SshAddress
-from ontarget.harness.transports.protocols import ByteChannel, Completed, Console, Reconnects, Transport
+from ontarget.harness.transports.protocols import ByteChannel, Completed, Console, Reboots, Reconnects, Transport
 
 if TYPE_CHECKING:
     from ontarget.device_farm.boards import Board
@@ -47,6 +47,11 @@ class OwnedTransport:
 
     def put(self, local: Path, remote: str, *, executable: bool = False, deadline: float = 120.0) -> None:
         self._transport.put(local, remote, executable=executable, deadline=deadline)
+
+    @property
+    def reboots(self) -> Reboots | None:
+        """The connection, if it can restart the device by itself."""
+        return self._transport if isinstance(self._transport, Reboots) else None
 
     @property
     def alive(self) -> bool:
@@ -155,7 +160,18 @@ class Way:
                 jump=self.entry.jump,
                 credential=self.credential,
             )
+        if isinstance(address_of_entry, AdbAddress):
+            return self._adb(address_of_entry)
         raise UserError(f"{self.entry.connect}: this version of ontarget cannot connect to it", device=self.entry.name)
+
+    def _adb(self, address: AdbAddress) -> Transport:
+        from ontarget.harness.transports.adb import AdbTransport
+
+        reached = tunnels.adb_server(self.entry, address)
+        if not reached.tunnelled:
+            return AdbTransport.connect(self.entry.name, address)
+        self.ends.append(reached.close)
+        return AdbTransport.connect(self.entry.name, address, server=(reached.host, reached.port))
 
 
 def prepare(lease: Lease, board_name: str, started_before: int | None, progress: Progress) -> Way:

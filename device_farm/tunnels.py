@@ -30,6 +30,10 @@ class Reached:
     port: int
     close: Callable[[], None]
 
+    @property
+    def tunnelled(self) -> bool:
+        return self.close is not _nothing
+
 
 def reach(entry: DeviceEntry, host: str, port: int, what: str) -> Reached:
     """Return where to connect for the device's `what` at `host`:`port`, as seen from its jump host if it has one.
@@ -75,7 +79,7 @@ def console(entry: DeviceEntry, url: str) -> tuple[str, Callable[[], None]]:
             f"the console {url!r} has no host or port: expected {parts.scheme}://HOST:PORT", device=entry.name
         )
     reached = reach(entry, host, port, "console")
-    if reached.close is _nothing:
+    if not reached.tunnelled:
         return url, _nothing
     return urlunsplit(parts._replace(netloc=f"{reached.host}:{reached.port}")), reached.close
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self
 
-from ontarget.harness import probe, profiles
+from ontarget.harness import android, probe, profiles
 from ontarget.harness.abi import Abi
 from ontarget.harness.agent.process import Process
 from ontarget.harness.agent.session import AgentSession, Fence
@@ -17,6 +17,7 @@ from ontarget.harness.conditions import Conditions
 from ontarget.harness.deploy import DeployedFiles, Progress, deploy
 from ontarget.harness.digests import DigestCache
 from ontarget.harness.errors import InfraError, MissingDependency, UntimedDevice
+from ontarget.harness.phone_log import PhoneLog
 from ontarget.harness.probe import Capabilities
 from ontarget.harness.steadying.profile import BoardProfile
 from ontarget.harness.steadying.readings import Moment, Readings
@@ -68,6 +69,7 @@ class Device:
         self.session = session
         self.console = console
         self.quiet = quiet
+        self.log: PhoneLog | None = None
         self._transport = transport
         self._fence = fence
         self._digests = digests or DigestCache()
@@ -120,10 +122,15 @@ class Device:
             files = dict(zip(wanted, session.read_files(wanted), strict=True))
             capabilities = probe.parse(files)
             abi = session.hello.abi
+            if kind == "phone":
+                phone = android.phone(android.properties(transport.run(["getprop"]).stdout.decode("utf-8", "replace")))
+                capabilities = android.completed(capabilities, phone)
+                clock = clock or (Clock(phone.clock) if phone.clock in set(Clock) else None)
             found = probe.model_of(capabilities, kind=kind, abi=abi, has_tree=probe.has_tree(files))
             clock = clock or (Clock.NONE if capabilities.emulated else Clock.TIME)
             info = DeviceInfo(name, model or found, kind, abi, clock, capabilities)
             device = cls(transport, session, info, fence, console, quiet, digests, chosen)
+            device.log = PhoneLog(transport) if kind == "phone" else None
             if device._steadier.left_behind():
                 device._steadier.give_back()
         except BaseException:

@@ -29,7 +29,7 @@ class Capabilities:
     """What tests may ask of a device. `memory_bytes` is all that the kernel has, `isa_features` what all cores have.
 
     `machine_model` is the device tree's or the firmware's name of the machine, `emulated` whether the device tree says
-    that the machine is an emulator's.
+    that the machine is an emulator's. Of Android, `fingerprint` names the system's build, `abis` what it runs.
     """
 
     soc: str | None = None
@@ -40,6 +40,8 @@ class Capabilities:
     kernel: str | None = None
     machine_model: str | None = None
     emulated: bool = False
+    fingerprint: str | None = None
+    abis: tuple[str, ...] = ()
 
 
 def paths(cores: int) -> list[str]:
@@ -74,9 +76,9 @@ def parse(files: Mapping[str, bytes | None]) -> Capabilities:
 def model_of(capabilities: Capabilities, *, kind: str, abi: Abi, has_tree: bool) -> str:
     """The model of a device that nobody named: a slug of its device tree's model, else "local", else "unknown-<abi>".
 
-    "Raspberry Pi 4 Model B Rev 1.4" is "raspberry-pi-4b": revisions are one model.
+    "Raspberry Pi 4 Model B Rev 1.4" is "raspberry-pi-4b": revisions are one model. A phone has no tree.
     """
-    if has_tree and capabilities.machine_model:
+    if (has_tree or kind == "phone") and capabilities.machine_model:
         slug = slug_of(capabilities.machine_model)
         if slug:
             return slug

@@ -45,7 +45,7 @@ case $1:$2 in
 esac
 """
 
-# -d: what there is, then end. -T takes "MM-DD hh:mm:ss.mmm", which sorts as text.
+# -d: what there is, then end. -T takes seconds since 1970, or "MM-DD hh:mm:ss.mmm", which sorts as text.
 _LOGCAT: Final = """\
 #!/bin/sh
 buffers='main system crash'; since=; clear=
@@ -58,6 +58,10 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+case $since in
+  *[!0-9.]*|'') ;;
+  *) since=$(date -d "@${since%.*}" '+%m-%d %H:%M:%S').${since#*.} ;;
+esac
 for buffer in $buffers; do
   file=$PHONE/state/log/$buffer
   if [ ! -e "$file" ]; then echo "Unable to open log device '$buffer'" >&2; exit 1; fi

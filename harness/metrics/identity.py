@@ -77,7 +77,7 @@ def identify(
 def system_of(device: Device) -> str:
     """The device's kernel, system and instruction set, as one line: another one starts another history."""
     known = device.info.capabilities
-    return "; ".join(part for part in (known.kernel, known.os, str(device.info.abi)) if part)
+    return "; ".join(part for part in (known.kernel, known.os, known.fingerprint, str(device.info.abi)) if part)
 
 
 def _shown(value: object) -> str:

@@ -123,3 +123,12 @@ class Reconnects(Protocol):
     def reconnect(self) -> None:
         """Give the connection up and make a new one. Raises DeviceUnreachable, DeadlineExceeded."""
         ...
+
+
+@runtime_checkable
+class Reboots(Protocol):
+    """A transport whose other end restarts the device, and not a program on it."""
+
+    def reboot(self, *, deadline: float = 180.0) -> None:
+        """Restart it, and wait until it has gone down. Raises DeviceUnreachable, DeadlineExceeded."""
+        ...

@@ -12,7 +12,7 @@ from ontarget.device_farm.farm import Farm
 from ontarget.device_farm.inventory import entries_from_words, load
 from ontarget.device_farm.reach import board_name
 from ontarget.harness.device import Clock
-from ontarget.harness.errors import Fenced, UserError
+from ontarget.harness.errors import Fenced
 from support import lease_client
 from support.boards import state_home
 
@@ -64,16 +64,6 @@ def test_the_device_itself_refuses_an_older_lease(own_farm: Farm) -> None:
             late.session.read_file("/proc/version")
         late.close()
     older.release()
-
-
-def test_what_this_version_cannot_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    with (
-        Farm.open(entries_from_words(["adb:R58M123"])) as farm,
-        farm.lease({}) as lease,
-        pytest.raises(UserError, match="adb:R58M123: this version of ontarget cannot connect to it"),
-    ):
-        farm.connect(lease)
 
 
 def test_a_board_left_by_a_killed_run_is_taken_over_and_stopped(tmp_path: Path, boards_home: Path) -> None:

@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from ontarget.device_farm.virtual_phone import VirtualPhone, tools
 from ontarget.device_farm.virtual_phone.behind import Behind, private_root, this_machine
 from ontarget.harness.agent.build import host_abi
@@ -85,3 +87,10 @@ def running_phone(folder: Path, *, rooted: bool = False) -> Iterator[VirtualPhon
     with ExitStack() as stack:
         behind: Behind = stack.enter_context(private_root(abi, folder)) if rooted else this_machine(abi, folder)
         yield stack.enter_context(VirtualPhone(behind))
+
+
+@pytest.fixture(scope="session")
+def adb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbServer]:
+    """One server for all tests that do not break it, as one serves a whole host."""
+    with running_server(tmp_path_factory.mktemp("adb")) as server:
+        yield server

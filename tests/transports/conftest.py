@@ -7,8 +7,10 @@ from ontarget.harness.transports.adb import AdbTransport
 from ontarget.harness.transports.local import LocalTransport
 from ontarget.harness.transports.protocols import Transport
 from ontarget.harness.transports.ssh import SshTransport
-from support.phones import AdbServer, running_phone, running_server
+from support.phones import AdbServer, adb_server, running_phone
 from support.sshd import Sshd, running_sshd
+
+__all__ = ["adb_server"]
 
 
 @pytest.fixture(scope="session")
@@ -30,12 +32,6 @@ def shared_ssh(sshd: Sshd) -> Iterator[SshTransport]:
     transport = sshd.connect("unit-7")
     yield transport
     transport.close()
-
-
-@pytest.fixture(scope="session")
-def adb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbServer]:
-    with running_server(tmp_path_factory.mktemp("adb")) as server:
-        yield server
 
 
 @pytest.fixture(scope="session")

@@ -102,12 +102,11 @@ class AdbTransport:
         self._ready(ends)
 
     def reboot(self, *, deadline: float = 180.0) -> None:
-        """Restart the phone, and wait until it is ready again. Raises what `connect` does."""
+        """See Reboots: `reconnect` then waits until the phone is ready again, which takes it a minute or more."""
         ends = time.monotonic() + deadline
         self._server.open(self._serial, "reboot:", ends).close()
         self._server.wait_gone(self._serial, ends)
         self._features = None
-        self._ready(ends)
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", deadline: float = 30.0) -> Completed:
         """See CommandRunner. A signal is told as adbd tells it: a status of 129 to 192 is that of a signal."""
