@@ -116,7 +116,7 @@ def test_a_command_is_timed_by_what_an_expression_finds(desk: Desk) -> None:
 
 
 def test_the_wrong_format_says_what_was_expected(desk: Desk, programs: Path) -> None:
-    desk.write("test_units.py", UNIT_TESTS.replace("googletest", "benchncnn"))
+    desk.write("test_units.py", UNIT_TESTS.replace("googletest", "benchncnn").replace("deadline=3", "deadline=60"))
     ran = desk.run("--on", "local", "--candidate", programs / "x86_64" / "fast" / "bench")
     assert by_case(ran) == {"unknown": "user-error"}, ran.output
     assert "expected lines `NET min = .. max = .. avg = ..`, found" in ran.output
