@@ -32,6 +32,7 @@ setup(
         "ontarget": ["py.typed"],
         "ontarget.device_farm.database.migrations.versions": ["*.sql"],
         "ontarget.device_farm.market": ["*.csv"],
+        "ontarget.device_farm.templates": ["*.in"],
         "ontarget.device_farm.web": ["templates/*.html", "static/*"],
         "ontarget.harness.agent": ["src/*.c", "src/*.h", "src/CMakeLists.txt"],
         "ontarget.harness.metrics.reference": ["*.c"],

@@ -16,6 +16,7 @@ OntargetError
 |   |-- NotPermitted       something that takes another role in the store than one's own
 |   |-- NoSuchArtifact     a commit, or an ABI of it, without a build in the artifact store
 |   |-- ArtifactDiffers    another build is there under the same commit and ABI
+|   |-- NotWritten         a file that would overwrite another, or cannot be written
 |   |-- NoSuchLibrary      a name of no library that can be fetched, or an ABI that it is not there for
 |   |-- NoSuchCommit       words that are no commit, or commits that are not one line
 |   |-- BuildFailed        a commit that does not build
@@ -28,6 +29,7 @@ OntargetError
     |   |-- CorruptSamples samples that were damaged, or that another program wrote
     |   `-- ArtifactDamaged  a build's file or manifest is not what it was when it was added
     |-- Unhealthy          a device failed its health check
+    |-- NotBroughtBack     a device failed, and all that can be done about it has not helped
     |-- LeaseLost          the lease ended while it was in use
     |-- SigningFailed      the farm's signer gave no certificate
     `-- WaitRanOut         nothing came free within the time that was given
@@ -100,6 +102,10 @@ class ArtifactDiffers(UserError):
     pass
 
 
+class NotWritten(UserError):
+    pass
+
+
 class NoSuchLibrary(UserError):
     pass
 
@@ -142,6 +148,14 @@ class ArtifactDamaged(StoreFailed):
 
 class Unhealthy(InfraError):
     pass
+
+
+class NotBroughtBack(InfraError):
+    """`state` is what the device is from here on: offline, or quarantined."""
+
+    def __init__(self, message: str, *, state: str, device: str | None = None) -> None:
+        super().__init__(message, device=device)
+        self.state = state
 
 
 class LeaseLost(InfraError):

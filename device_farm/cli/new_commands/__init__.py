@@ -1,0 +1,1 @@
+"""What `ontarget new` makes; a file here is a command."""
