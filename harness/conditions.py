@@ -18,6 +18,10 @@ _SUPPLY: Final = "/sys/class/power_supply/{}/"
 # x86: how often the package was too hot, since the start.
 _X86_THROTTLED: Final = "/sys/devices/system/cpu/cpu0/thermal_throttle/package_throttle_count"
 _ZONES_MOST: Final = 16
+# What the kernel does against heat. Source: Linux, Documentation/driver-api/thermal/sysfs-api.rst.
+_COOLING: Final = "/sys/class/thermal/cooling_device{}/"
+_COOLING_MOST: Final = 16
+_COOLS_THE_CPU: Final = re.compile(r"cpufreq|^Processor$|cpu", re.IGNORECASE)
 CORES_MOST: Final = 64
 # Names of the zones that are the processor's own, where there are others too (battery, radio, disk).
 _OF_THE_CPU: Final = re.compile(r"cpu|soc|pkg|core|big|little|tsens", re.IGNORECASE)
@@ -66,6 +70,7 @@ def paths(cores: int) -> list[str]:
         found += [CPU.format(core) + "scaling_cur_freq", CPU.format(core) + "scaling_governor"]
     for zone in range(_ZONES_MOST):
         found += [_ZONE.format(zone) + "type", _ZONE.format(zone) + "temp"]
+    found += [_COOLING.format(number) + file for number in range(_COOLING_MOST) for file in ("type", "cur_state")]
     found += [_SUPPLY.format(name) + file for name in _BATTERIES for file in ("capacity", "status")]
     return found
 
@@ -79,7 +84,8 @@ def watched(files: Mapping[str, bytes | None], cores: Sequence[int]) -> list[str
     texts = _texts(files)
     zones = [zone for zone in range(_ZONES_MOST) if _ZONE.format(zone) + "temp" in texts]
     own = [zone for zone in zones if _OF_THE_CPU.search(texts.get(_ZONE.format(zone) + "type", ""))]
-    flags = [path for path in (RASPBERRY_PI, _X86_THROTTLED) if path in texts]
+    flags: list[str] = [path for path in (RASPBERRY_PI, _X86_THROTTLED) if path in texts]
+    flags += [path for path, _ in _cooling(texts)][:_ZONES_WATCHED]
     # one core of a cluster stands for its clock, and few zones for the heat: each file costs time on the device
     return [
         *flags,
@@ -93,15 +99,16 @@ def parse(files: Mapping[str, bytes | None], earlier: Conditions | None = None) 
     texts = _texts(files)
     flags = _integer(texts.get(RASPBERRY_PI), 16)
     percent, charging = _battery(texts)
+    cooling = [(path, state) for path, state in _cooling(texts) if state > 0]
     count = _integer(texts.get(_X86_THROTTLED))
     return Conditions(
         cpu_mhz=_cpu_mhz(texts),
         governor=_governor(texts),
         temperature_c=_temperature(texts),
         load=_number(texts.get(_LOADAVG, "").split(" ")[0]),
-        throttled=_throttled(flags, count, earlier),
+        throttled=True if cooling else _throttled(flags, count, earlier, cools=bool(_cooling(texts))),
         throttle_count=count,
-        throttled_by=None if flags is None else throttled_by(flags),
+        throttled_by=_why(texts, flags, cooling),
         battery_percent=percent,
         charging=charging,
     )
@@ -157,11 +164,28 @@ def _temperature(texts: Mapping[str, str]) -> float | None:
     return max(own or other, default=None)
 
 
-def _throttled(flags: int | None, count: int | None, earlier: Conditions | None) -> bool | None:
+def _cooling(texts: Mapping[str, str]) -> list[tuple[str, int]]:
+    """The files that say how far the kernel holds the processor back, and their states, 0 for not at all."""
+    found = []
+    for number in range(_COOLING_MOST):
+        path = _COOLING.format(number) + "cur_state"
+        state = _integer(texts.get(path))
+        if state is not None and _COOLS_THE_CPU.search(texts.get(_COOLING.format(number) + "type", "")):
+            found.append((path, state))
+    return found
+
+
+def _why(texts: Mapping[str, str], flags: int | None, cooling: Sequence[tuple[str, int]]) -> str | None:
+    said = [] if flags is None else [throttled_by(flags)]
+    said += [f"{texts[path.replace('cur_state', 'type')]} at step {state}" for path, state in cooling]
+    return ", ".join(word for word in said if word) or None
+
+
+def _throttled(flags: int | None, count: int | None, earlier: Conditions | None, *, cools: bool) -> bool | None:
     if flags is not None:
         return throttled_by(flags) is not None
     if count is None or earlier is None or earlier.throttle_count is None:
-        return None
+        return False if cools else None
     return count > earlier.throttle_count
 
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 NAME: Final = "steadying"
@@ -48,7 +48,7 @@ def standing(changes: Iterable[Change], boot: str) -> list[Change]:
     for change in changes:
         if change.lasting or change.boot == boot:
             earlier = first.get((change.profile, change.key))
-            kept = change if earlier is None else Change(**{**asdict(change), "old": earlier.old})
+            kept = change if earlier is None else replace(change, old=earlier.old)
             first[change.profile, change.key] = kept
     return list(reversed(first.values()))
 

@@ -38,7 +38,9 @@ class Knob:
     """One thing that can be set, and given back.
 
     `key` is the path of a file to write, or a name where commands do it: `read` prints the present value, `write` makes
-    the command that sets one. `lasting` says whether the setting outlives a reboot, `root` whether it takes root.
+    the command that sets one. One with `read` alone is never set; one with `write` alone has the value `assumed` while
+    we have not set it. `shown` makes the value of what was printed, None for none that could be given back. `lasting`
+    says whether the setting outlives a reboot, `root` whether it takes root.
     """
 
     key: str
@@ -47,6 +49,11 @@ class Knob:
     shown: Callable[[bytes], str | None] = lambda printed: printed.decode("utf-8", "replace").strip()
     lasting: bool = False
     root: bool = True
+    assumed: str = ""
+
+    @property
+    def is_file(self) -> bool:
+        return self.read is None and self.write is None
 
 
 def _no_knobs(_cores: int) -> Sequence[Knob]:
@@ -69,7 +76,8 @@ class BoardProfile:
     the number of cores) and `commands` are what its conditions are read from by `read`; `watched` chooses, of the files
     that were found, those worth sampling beside a measurement on some cores. `knobs` can be set; `plan` says to what,
     from the present values of the knobs and of `planning` files, all by key; what is not in its answer is left alone.
-    `reboot` starts the device again without cutting its power, () where that must not be done.
+    `cool_c` is the temperature in degrees Celsius below which a measurement may begin, None for any. `reboot` starts
+    the device again without cutting its power, () where that must not be done.
     """
 
     name: str
@@ -82,4 +90,5 @@ class BoardProfile:
     knobs: Callable[[int], Sequence[Knob]] = _no_knobs
     planning: Callable[[int], Sequence[str]] = _no_files
     plan: Callable[[Mapping[str, str]], Mapping[str, str]] = _no_plan
+    cool_c: float | None = None
     reboot: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ontarget.harness.steadying import journal
@@ -77,6 +77,7 @@ class Steadier:
         self._holders = holders
         self._base = base
         self._access: Access | None = None
+        self._blind: dict[str, str] = {}  # the values of knobs that nothing tells, as far as we have set them
 
     @property
     def access(self) -> Access:
@@ -123,6 +124,9 @@ class Steadier:
             for change in planned
             if now.get(change.key) != change.new
         }
+        in_vain = [change for change in planned if change not in made]
+        if in_vain:  # there is nothing to give back
+            self._keep([replace(change, new=change.old) for change in in_vain])
         return Changes(access.rights, made, refused, folder)
 
     def give_back(self) -> list[str]:
@@ -170,6 +174,8 @@ class Steadier:
                 left.append(f"{change.key}: unknown to this ontarget")
             else:
                 known.append((knob, change))
+        # what nothing tells is as the journal says
+        self._blind |= {change.key: change.new for knob, change in known if knob.read is None and knob.write}
         present = self._present([knob for knob, _ in known])
         ours = [(knob, change) for knob, change in known if present.get(change.key) == change.new != change.old]
         self._set([(knob, change.old) for knob, change in ours])
@@ -194,7 +200,10 @@ class Steadier:
     def _present(self, knobs: Iterable[Knob]) -> dict[str, str]:
         """The knobs' values, of those that have one that can be set again."""
         asked = list(knobs)
-        found = self._texts([knob.key for knob in asked if knob.read is None])
+        found = self._texts([knob.key for knob in asked if knob.is_file])
+        found |= {
+            knob.key: self._blind.get(knob.key, knob.assumed) for knob in asked if knob.read is None and knob.write
+        }
         for knob in asked:
             if knob.read is not None:
                 answer = self._runner.run(self._command(knob, knob.read), deadline=_DEADLINE)
@@ -207,7 +216,7 @@ class Steadier:
         """The keys of knobs that these rights cannot set. A file may be open to a user all the same."""
         if self.access.root:
             return set()
-        files = [knob.key for knob in knobs if knob.write is None]
+        files = [knob.key for knob in knobs if knob.is_file]
         asked = self._runner.run(["sh", "-c", _WRITABLE, "sh", *(self._base + path for path in files)])
         writable = set(asked.stdout.decode("utf-8", "replace").splitlines())
         return {
@@ -225,7 +234,9 @@ class Steadier:
                 continue
             self._write(files)
             files = []
-            self._runner.run(self._command(knob, knob.write(value)), deadline=_DEADLINE)
+            done = self._runner.run(self._command(knob, knob.write(value)), deadline=_DEADLINE)
+            if knob.read is None and done.status == 0:
+                self._blind[knob.key] = value
         self._write(files)
 
     def _write(self, files: Sequence[str]) -> None:
