@@ -234,6 +234,7 @@ class Farm:
                 console=console,
                 quiet=way.quiet,
                 root=way.root,
+                profile=lease.device.profile,
             )
             undo.callback(device.close)
             from ontarget.device_farm.facts import facts_of

@@ -19,6 +19,7 @@ from ontarget.harness.digests import DigestCache
 from ontarget.harness.errors import InfraError, MissingDependency, UntimedDevice
 from ontarget.harness.phone_log import PhoneLog
 from ontarget.harness.probe import Capabilities
+from ontarget.harness.steadying import readiness
 from ontarget.harness.steadying.profile import BoardProfile
 from ontarget.harness.steadying.readings import Moment, Readings
 from ontarget.harness.steadying.sharing import Holders
@@ -88,6 +89,7 @@ class Device:
             holders=Holders() if info.kind == "local" else None,
         )
         self._changes: Changes | None = None
+        self._measured = False
         self._watching: tuple[int, list[str]] | None = None  # by which session, and what
 
     @classmethod
@@ -182,6 +184,27 @@ class Device:
             for line in self._changes.in_words():
                 _log.info("%s: %s", self.info.name, line)
         return self._changes
+
+    def get_ready(
+        self,
+        *,
+        longest: float = readiness.LONGEST_WAIT,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+        told: Callable[[str], None] = lambda _: None,
+    ) -> list[readiness.Lack]:
+        """Wait until the device is cool and does not throttle, at most `longest` seconds; what it lacks after that.
+
+        Before the first measurement it has to be idle, too; later the load is our own. Raises what the transport does.
+        """
+        first, self._measured = not self._measured, True
+        # this machine runs us, and much else
+        busy = max(1.0, self.session.hello.cores / 2) if first and self.info.kind != "local" else None
+
+        def look() -> list[readiness.Lack]:
+            return readiness.lacking(self.conditions(), cool_c=self.profile.cool_c, load_most=busy)
+
+        return readiness.wait(look, longest=longest, clock=clock, pause=pause, told=told)
 
     def give_back(self) -> None:
         """Undo what `steady` changed. Never raises: who uses the device next does what could not be done now."""

@@ -1,7 +1,7 @@
 """Compares the latency of two builds on one device: launch pairs until a rule has an answer, suspects confirmed."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -21,9 +21,11 @@ from ontarget.harness.metrics.steadiness import throttled
 from ontarget.harness.metrics.throttling import SPOILT, whose_throttling
 from ontarget.harness.metrics.words import finding_message, latency_message
 from ontarget.harness.outcomes import Answer
+from ontarget.harness.results import Verdict
 from ontarget.harness.statistics import confirmation_rule, eprocess_rule
 from ontarget.harness.statistics.estimate import quantiles
 from ontarget.harness.statistics.rules import SMALLEST_EFFECT, TARGET
+from ontarget.harness.steadying.readiness import Lack
 
 CHECK = LATENCY
 PAIRS = 60
@@ -126,6 +128,9 @@ def compare(
         try:
             if counted:
                 return described(instructions.compare(contest), contest, plan)
+            lacks = device.get_ready(clock=clock, pause=pause)
+            if any(lack.bars for lack in lacks):
+                return described(unfit(device, lacks), contest, plan)
             calls = scout(contest, pair_seconds=plan.pair_seconds)
             main, others = plan.questions(history)
             evidence = gather(
@@ -141,6 +146,9 @@ def compare(
             reason = f"no usable baseline: {error}"
         else:
             found = finished(contest, plan, calls, evidence)
+            found = replace(
+                found, message="; ".join([found.message, *(f"at its start {lack.reason}" for lack in lacks)])
+            )
             if sum(throttled(pair.flaw) for pair in evidence.pairs) >= SPOILT:
                 found = _with_throttling(found, contest, calls, rng, pause)
             return _with_level(found, contest, plan, rng, plan.level_pairs)
@@ -150,6 +158,14 @@ def compare(
     if counted:
         return instructions.count(contest, found) if plan.level_pairs else found
     return _with_level(found, contest, plan, rng, 2 * plan.level_pairs)
+
+
+def unfit(device: Device, lacks: Sequence[Lack]) -> Comparison:
+    """An invalid comparison for which nothing was measured."""
+    reasons = "; ".join(lack.reason for lack in lacks)
+    return Comparison(
+        CHECK, Verdict(Answer.INVALID, None, (None, None), 0), f"{device.info.name} is not fit: {reasons}"
+    )
 
 
 def contest_of(

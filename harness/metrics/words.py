@@ -16,7 +16,11 @@ def latency_message(device: str, target: float, pairs: int, seconds: float, evid
     again = f"; {len(flaws)} more measured again ({flaws[-1]})" if flaws else ""
     match verdict.answer:
         case Answer.REGRESSED:
-            return f"{effect}, {fresh} of them fresh to confirm it{again}"
+            blind = evidence.pairs[-1].after.unknown() if evidence.pairs else ()
+            unseen = (
+                f"; {' and '.join(blind)} cannot be read here, so heat is not ruled out as its cause" if blind else ""
+            )
+            return f"{effect}, {fresh} of them fresh to confirm it{again}{unseen}"
         case Answer.IMPROVED:
             return f"{effect}{again}"
         case Answer.PASS:

@@ -160,6 +160,30 @@ def test_throttling_that_spoils_pairs_is_looked_into(
     assert found.told_findings == ()
 
 
+def test_nothing_is_measured_on_an_empty_battery(
+    device: Device, baseline: DeployedBuild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "conditions", lambda: Conditions(battery_percent=12.0, charging=False))
+    found = measured(candidate(device, tmp_path), baseline, QUICK)
+    assert found.verdict.answer is Answer.INVALID
+    assert not found.pairs
+    assert "12 %" in found.message
+
+
+def test_a_device_that_stays_hot_is_measured_after_its_time_to_cool_and_it_is_said(
+    device: Device, baseline: DeployedBuild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device.profile = replace(device.profile, cool_c=45.0)
+    monkeypatch.setattr(device, "conditions", lambda: Conditions(temperature_c=70.0))
+    paused: list[float] = []
+    found = compare(
+        spin(TURNS), candidate(device, tmp_path), baseline, plan=QUICK, rng=np.random.default_rng(), pause=paused.append
+    )
+    assert 30 < sum(paused) <= 60
+    assert found.pairs
+    assert "at its start it has 70 °C, and is cool below 45 °C" in found.message
+
+
 def test_a_level_is_measured_beside_a_verdict(device: Device, baseline: DeployedBuild, tmp_path: Path) -> None:
     found = measured(candidate(device, tmp_path), baseline, replace(QUICK, pairs=1, level_pairs=1))
     assert found.level is not None
