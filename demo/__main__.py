@@ -27,7 +27,7 @@ from ontarget.suites import layers
 
 BOARD_MODELS = ("virtual-cortex-a53", "virtual-cortex-a76")
 MOST_SHOWN = 20
-SELECTION = "core and (accuracy or smallest)"
+SELECTION = "core and not hard and (accuracy or smallest)"
 
 console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 110)
 

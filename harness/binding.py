@@ -30,7 +30,8 @@ class Case:
 
     `attributes` are the layer's own figures (kernel, stride, pad_tlbr, groups ...), `tensors` its operands in the dtype
     that the library sees (input NHWC, weights OHWI or [n, k], bias; large ones are read-only), `quantization` how
-    tensors map to real numbers, `output_shape` and `output_dtype` (NumPy's name) what the library has to write.
+    tensors map to real numbers, `output_shape` and `output_dtype` (NumPy's name) what the library has to write;
+    `in_place`: it is to write that over "input".
     """
 
     op: str
@@ -41,6 +42,7 @@ class Case:
     output_shape: tuple[int, ...]
     output_dtype: str
     quantization: Mapping[str, Quantization] = field(default_factory=dict)
+    in_place: bool = False
 
 
 class Binding(Protocol):
@@ -58,6 +60,9 @@ class Binding(Protocol):
     def prepare(library, case):
         x, y = case.tensors["input"], library.buffer(case.output_shape, case.output_dtype)
         return library.bind(PROTOTYPES, "relu", x.size, x, y).naming(output=y)
+
+    Memory that it asks for by shape need not hold zeros. With a function `unpromised(op, dtype, promise)` it says why
+    its library does not promise what the suites' hard inputs ask for ("nan", "in_place" ...), None if it does.
     """
 
     name: str

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ontarget.harness.metrics.tolerance import FEW, Reals, Tolerance, WithinLsb, root_mean_square, spacing
+from ontarget.harness.metrics.tolerance import FEW, Reals, Tolerance, Unjudged, WithinLsb, root_mean_square, spacing
 
 # STATISTICS: an error above twice the baseline's is a regression, though within the tolerance.
 _TIMES_THE_BASELINES = 2.0
@@ -69,6 +69,8 @@ def measure(found: NDArray[Any], expected: Reals, tolerance: Tolerance) -> Close
     allowed = np.broadcast_to(tolerance.allowed(expected, found.dtype), target.shape)
     actual = found.astype(np.float64)
     error = _errors(actual, target)
+    if isinstance(tolerance, Unjudged):
+        error = np.where(tolerance.where, 0.0, error)
     with np.errstate(divide="ignore", invalid="ignore"):
         used = np.where(error > 0, error / allowed, 0.0)
     used = np.where(np.isnan(used), np.inf, used)  # an infinite error where infinity is allowed is still off

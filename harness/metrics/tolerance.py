@@ -145,6 +145,56 @@ class Exact:
         return "exactly equal"
 
 
+@dataclass(frozen=True, eq=False)
+class Underflow:
+    """Another rule, and `steps` of the smallest number that the type has: what is lost below the smallest normal one.
+
+    `reason` says why a library may lose more than rounding does, "" if it may not.
+    """
+
+    rule: Tolerance
+    steps: float
+    reason: str = ""
+
+    def most_differing(self, elements: int) -> int:
+        return elements
+
+    def target(self, expected: Reals, dtype: np.dtype[Any]) -> Reals:
+        return self.rule.target(expected, dtype)
+
+    def allowed(self, expected: Reals, dtype: np.dtype[Any]) -> Reals:
+        return self.rule.allowed(expected, dtype) + self.steps * float(np.finfo(dtype).smallest_subnormal)
+
+    def describe(self) -> str:
+        return f"{self.rule.describe()}, and {self.steps:.3g} of the smallest number" + (
+            f": {self.reason}" if self.reason else ""
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Unjudged:
+    """Another rule, but for the elements at which `where` is true: the library does not promise them, for `reason`."""
+
+    rule: Tolerance
+    where: NDArray[np.bool_]
+    reason: str
+
+    def most_differing(self, elements: int) -> int:
+        return self.rule.most_differing(elements)
+
+    def target(self, expected: Reals, dtype: np.dtype[Any]) -> Reals:
+        return self.rule.target(expected, dtype)
+
+    def allowed(self, expected: Reals, dtype: np.dtype[Any]) -> Reals:
+        return self.rule.allowed(expected, dtype)
+
+    def describe(self) -> str:
+        count = int(np.count_nonzero(self.where))
+        return (
+            f"{self.rule.describe()}; {count} elements are not judged: {self.reason}" if count else self.rule.describe()
+        )
+
+
 def default(dtype: np.dtype[Any], *, terms: int | None, magnitude: Reals | float | None) -> Tolerance:
     """The rule where a test names none: FloatSum for floats (of one term unless said), Exact for integers."""
     if dtype.kind == "f":

@@ -14,6 +14,7 @@ from ontarget.harness.agent.process import Bound, Process
 from ontarget.harness.binding import Case
 from ontarget.harness.errors import NotOffered, UnexpectedReturn
 from ontarget.suites.bindings.xnnpack import arguments, of_2022, of_2026
+from ontarget.suites.bindings.xnnpack.promises import unpromised as unpromised
 
 name = "xnnpack"
 soname = "libXNNPACK.so.0"
@@ -63,7 +64,8 @@ def prepare(library: Process, case: Case) -> Bound:
     found = _interface(library.offers)
     interface = of_2022 if found is None else found[1]
     handle = library.cell()
-    inputs, output = arguments.inputs(library, case), arguments.output(library, case)
+    inputs = arguments.inputs(library, case)
+    output = inputs["input"] if case.in_place else arguments.output(library, case)
     function, given = interface.create(library, case, handle)
     _create(library, case.dtype, interface.PROTOTYPES, function, given)
     pool = thread_pool(library)
