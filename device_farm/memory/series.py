@@ -91,8 +91,12 @@ def read_series(
         why = unlike(identities[histories[number - 1]], identities[subject]) if number else None
         ours = [entry for entry in meant if entry.covers(*_named(identities[subject]))]
         stretch = points([row for row in rows if row.subject == subject], number, why, in_ratio=in_ratio)
-        found += [replace(point, accepted=point.accepted or _meant(point.commit, ours)) for point in stretch]
+        found += [_with_meaning(point, ours) for point in stretch] if ours else stretch
     return found
+
+
+def _with_meaning(point: Point, acceptances: Sequence[Acceptance]) -> Point:
+    return replace(point, accepted=point.accepted or _meant(point.commit, acceptances))
 
 
 def _meant(commit: str | None, acceptances: Sequence[Acceptance]) -> int | None:

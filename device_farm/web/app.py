@@ -17,7 +17,7 @@ from ontarget.device_farm.web.guard import Guard
 from ontarget.device_farm.web.metrics import exposed
 from ontarget.device_farm.web.pages import Pages
 from ontarget.device_farm.web.site import Site
-from ontarget.device_farm.web.templating import STATIC
+from ontarget.device_farm.web.templating import STATIC, compile_all
 from ontarget.harness.errors import OntargetError
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 def make_app(site: Site, access: Access) -> Starlette:
     """The application; it closes nothing of `site`."""
+    compile_all()
     pages = Pages(site, access)
 
     def metrics(request: Request) -> Response:

@@ -13,7 +13,7 @@ from ontarget.device_farm.reports.view import Check, RunView, modelless
 from ontarget.device_farm.web.access import COOKIE, SESSION_SECONDS, Access
 from ontarget.device_farm.web.charts import Histories, pairs
 from ontarget.device_farm.web.live import Live, Parts
-from ontarget.device_farm.web.site import Site
+from ontarget.device_farm.web.site import Site, Views
 from ontarget.device_farm.web.templating import render
 from ontarget.harness.outcomes import Outcome
 
@@ -34,6 +34,7 @@ class Pages:
         self._access = access
         links = site.links()
         self._histories = Histories(site.memory, site.overview, links.commit, lambda run: links.run(run or ""))
+        self._views = Views(site.overview)
         self._live = Live(self._parts)
 
     # The farm
@@ -73,7 +74,7 @@ class Pages:
         )
 
     def run(self, request: Request) -> Response:
-        view = self._site.run(request.path_params["run"])
+        view = self._views.of(request.path_params["run"])
         chosen = {name: request.query_params.get(name, "") for name in ("operator", "model", "outcome")}
         return self._page(
             "run.html",
@@ -88,7 +89,7 @@ class Pages:
         )
 
     def check(self, request: Request) -> Response:
-        view = self._site.run(request.path_params["run"])
+        view = self._views.of(request.path_params["run"])
         number: int = request.path_params["number"]
         if number >= len(view.checks):
             raise NoSuchRun(f"run {view.run} has {len(view.checks)} checks, and none of number {number}")

@@ -95,12 +95,27 @@ class Site:
         waiting = [place for place in queue if status.name in place.devices]
         return DeviceView(status, waiting, seen.get(status.name))
 
-    def run(self, words: str) -> RunView:
-        """A run by its id, or its commit, or their beginning. Raises NoSuchRun, BadResults, CorruptSamples."""
-        return view_of(self.overview, self.overview.run(words))
-
     def links(self, run: str = "") -> ServerLinks:
         return ServerLinks(self.commits, run)
+
+
+class Views:
+    """Runs by their id or commit. The last few that were looked at are kept: a run that has ended changes no more."""
+
+    def __init__(self, overview: Overview, most: int = 16) -> None:
+        self._overview = overview
+        self._most = most
+        self._kept: dict[str, RunView] = {}
+
+    def of(self, words: str) -> RunView:
+        """Raises NoSuchRun, BadResults, CorruptSamples, StoreFailed."""
+        row = self._overview.run(words)
+        found = self._kept.pop(row.id, None) or view_of(self._overview, row)
+        if found.whole:
+            self._kept[row.id] = found  # it is now the newest
+        while len(self._kept) > self._most:
+            self._kept.pop(next(iter(self._kept)), None)
+        return found
 
 
 def view_of(overview: Overview, row: RunRow) -> RunView:

@@ -63,5 +63,11 @@ def _environment() -> Environment:
     return made
 
 
+def compile_all() -> None:
+    """Make all templates ready, so that nobody's first page waits for it."""
+    for name in _environment().list_templates():
+        _environment().get_template(name)
+
+
 def render(template: str, values: Mapping[str, Any]) -> str:
     return _environment().get_template(template).render(values)
