@@ -34,10 +34,11 @@ setup(
         "ontarget.device_farm.market": ["*.csv"],
         "ontarget.device_farm.templates": ["*.in"],
         "ontarget.device_farm.web": ["templates/*.html", "static/*"],
-        "ontarget.harness.agent": ["src/*.c", "src/*.h", "src/CMakeLists.txt"],
+        "ontarget.harness.agent": ["src/*.c", "src/*.h", "src/CMakeLists.txt", "prebuilt/*/*/*"],
         "ontarget.harness.metrics.reference": ["*.c"],
         "ontarget.harness.programs": ["src/*.c"],
         "ontarget.suites.bindings.xnnpack": ["*.h"],
         "ontarget.suites.layers": ["*.json"],
+        "ontarget.suites.nets": ["tables/*.json"],
     },
 )

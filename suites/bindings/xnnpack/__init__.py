@@ -9,11 +9,12 @@ from collections.abc import Callable
 from functools import partial
 from types import ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ontarget.harness.agent.process import Bound, Process
 from ontarget.harness.binding import Case
 from ontarget.harness.errors import NotOffered, UnexpectedReturn
-from ontarget.suites.bindings.xnnpack import arguments, of_2022, of_2026
+from ontarget.suites.bindings.xnnpack import arguments, moves, of_2022, of_2026
 from ontarget.suites.bindings.xnnpack.promises import unpromised as unpromised
 
 name = "xnnpack"
@@ -33,7 +34,7 @@ pthreadpool_t pthreadpool_create(size_t threads_count);
 
 def offers(op: str, dtype: str) -> str | None:
     """None if one of the two interfaces has the operator in the dtype, else why not."""
-    if any(interface.needs(op, dtype) for interface in _INTERFACES.values()):
+    if any(interface.needs(op, dtype) or moves.needs(op, dtype, year) for year, interface in _INTERFACES.items()):
         return None
     return _instead(op, dtype, "XNNPACK", list(_INTERFACES.values()))
 
@@ -44,7 +45,7 @@ def lacks(op: str, dtype: str, exports: Callable[[str], bool]) -> str | None:
     if found is None:
         return "the library is neither of early 2022 nor of 2026, and what is between takes other arguments"
     year, interface = found
-    needed = interface.needs(op, dtype)
+    needed = interface.needs(op, dtype) or moves.needs(op, dtype, year)
     if not needed:
         return _instead(op, dtype, f"XNNPACK of {year}", [interface])
     missing = [function for function in needed if not exports(function)]
@@ -62,7 +63,9 @@ def prepare(library: Process, case: Case) -> Bound:
     if reason := lacks(case.op, case.dtype, library.offers):
         raise NotOffered(f"{library.label}: {reason}", device=library.device)
     found = _interface(library.offers)
-    interface = of_2022 if found is None else found[1]
+    year, interface = ("2022", of_2022) if found is None else found
+    if moves.needs(case.op, case.dtype, year):
+        return moves.prepare(library, case, year, thread_pool(library))
     handle = library.cell()
     inputs = arguments.inputs(library, case)
     output = inputs["input"] if case.in_place else arguments.output(library, case)
@@ -76,9 +79,14 @@ def prepare(library: Process, case: Case) -> Bound:
 
 
 def thread_pool(library: Process) -> int | None:
-    """A pool of as many threads as the process may use, the caller's own among them; NULL, no pool, for one."""
+    """A pool of as many threads as the process may use, the caller's own among them; NULL, no pool, for one.
+
+    One in a process, for all its operators: idle threads of others would spin, and take its cores.
+    """
     if library.threads == 1:
         return None
+    if library in _pools:
+        return _pools[library]
     pool = library.call(_POOL, "pthreadpool_create", library.threads)
     if not isinstance(pool, int) or pool == 0:
         raise UnexpectedReturn(
@@ -88,7 +96,11 @@ def thread_pool(library: Process) -> int | None:
             device=library.device,
             function="pthreadpool_create",
         )
+    _pools[library] = pool
     return pool
+
+
+_pools: WeakKeyDictionary[Process, int] = WeakKeyDictionary()
 
 
 def _interface(exports: Callable[[str], bool]) -> tuple[str, ModuleType] | None:
