@@ -13,9 +13,12 @@ from typing import Annotated, Any, Final, Literal
 import platformdirs
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from ontarget.device_farm.errors import BadInventory
+from ontarget.device_farm.durations import parse_duration
+from ontarget.device_farm.errors import BadDuration, BadInventory
 from ontarget.device_farm.health import CheckPolicy
+from ontarget.device_farm.ladder.rungs import Act
 from ontarget.device_farm.toml_lines import line_of, line_of_syntax_error
+from ontarget.harness.consoles.login import Login
 from ontarget.harness.errors import BadAddress, MissingFile, UserError
 from ontarget.harness.transports.address import (
     AdbAddress,
@@ -57,6 +60,28 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+def _limits(value: object) -> object:
+    """`{ soft-reboot = "off", power-cycle = "5m" }`: seconds by the rung, None for one that is left out."""
+    if not isinstance(value, Mapping):
+        return value
+    limits: dict[Act, float | None] = {}
+    for name, words in value.items():
+        if name not in list(Act):
+            raise ValueError(f"no rung of the ladder is called {name!r}; there are: {', '.join(Act)}")
+        try:
+            limits[Act(name)] = None if words == "off" else parse_duration(str(words))
+        except BadDuration as error:
+            raise ValueError(f'{name} takes a duration, or "off": {error}') from error
+    return limits
+
+
+class LoginEntry(_Frozen):
+    """Who logs in at a serial console."""
+
+    user: Word = "root"
+    password_file: Annotated[Path, Field(strict=False)] | None = None
+
+
 class DeviceEntry(_Frozen):
     """One device as the inventory describes it; `model` is None until it has been asked."""
 
@@ -73,6 +98,25 @@ class DeviceEntry(_Frozen):
     tags: Mapping[str, Text] = Field(default_factory=dict)
     insecure: bool = False
     certificate: bool = False
+    login: LoginEntry | None = None
+    recovery: Annotated[Mapping[Act, float | None], BeforeValidator(_limits)] = Field(default_factory=dict)
+
+    @property
+    def console_login(self) -> Login:
+        """Who logs in at the serial console: root, who needs no password, unless the entry says otherwise.
+
+        Raises MissingFile.
+        """
+        if self.login is None:
+            return Login()
+        path = self.login.password_file
+        try:
+            password = None if path is None else path.read_text().rstrip("\n")
+        except OSError as error:
+            raise MissingFile(
+                f"cannot read the console's password from {path}: {error.strerror}", device=self.name
+            ) from error
+        return Login(self.login.user, password)
 
     @property
     def address(self) -> Address:
@@ -239,7 +283,10 @@ def _completed(entry: DeviceEntry, base: Path) -> DeviceEntry:
     address = entry.address
     model = address.model if entry.model is None and isinstance(address, BoardAddress) else entry.model
     identity = None if entry.identity is None else base / entry.identity.expanduser()
-    return entry.model_copy(update={"model": model, "identity": identity})
+    login = entry.login
+    if login is not None and login.password_file is not None:
+        login = login.model_copy(update={"password_file": base / login.password_file.expanduser()})
+    return entry.model_copy(update={"model": model, "identity": identity, "login": login})
 
 
 def _absolute_store(store: str, base: Path) -> str:

@@ -143,6 +143,7 @@ class Way:
                 identity=self.board.identity,
                 config=None,
                 known_hosts=(),
+                may_pause=True,  # while this host's own processor is timed
             )
         address_of_entry = self.entry.address
         if isinstance(address_of_entry, LocalAddress):

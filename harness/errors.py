@@ -25,6 +25,7 @@ Every message says what was expected, what was found, on which device, and what 
     |   |   `-- ProtocolError                    bytes that are no frame, a frame too long or cut off
     |   |-- Fenced                               the device has been leased to somebody else since
     |   |-- DeviceFull
+    |   |-- KernelFailed                         the device's own kernel panicked, or cannot boot
     |   `-- DeployFailed                         what arrived on the device is not what was sent
     `-- ProductError                             the code under test ended its process
         |-- Crashed                 crashed      by a signal
@@ -130,6 +131,10 @@ class Fenced(InfraError):
 
 
 class DeviceFull(InfraError):
+    pass
+
+
+class KernelFailed(InfraError):
     pass
 
 

@@ -34,7 +34,8 @@ class CheckRecord:
     `quantiles` are p50, p90 and p99 of one call by side (in seconds, or instructions); `findings` what the same pairs
     say of other metrics (`check`, `message`, `verdict`); `accuracy` how close each side's result came to the reference;
     `self_test` what A against A says of the device. Each is None where nothing of the kind was measured. `accepted` is
-    the number of the acceptance by which a regressed result passes. `operator` is what the marker `kernel` names.
+    the number of the acceptance by which a regressed result passes. `operator` is what the marker `kernel` names,
+    `rerun` why the test was run again, after its device had failed. `shares` are the times of a net's layers, by side.
     """
 
     id: str
@@ -53,6 +54,8 @@ class CheckRecord:
     self_test: Mapping[str, Any] | None = None
     accepted: int | None = None
     operator: str | None = None
+    rerun: str | None = None
+    shares: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

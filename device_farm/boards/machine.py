@@ -16,6 +16,7 @@ from ontarget.device_farm.boards import guest, qmp, registry
 from ontarget.device_farm.boards.image import Image
 from ontarget.device_farm.boards.models import model_named
 from ontarget.device_farm.boards.registry import Board
+from ontarget.harness.consoles.kernel_faults import worst
 from ontarget.harness.errors import DeadlineExceeded, InfraError
 
 MEMORY_MIB = 512
@@ -115,10 +116,13 @@ def _greets(port: int) -> bool:
 
 
 def _tail(board: Board) -> str:
+    """What of its console says most."""
     try:
-        return board.boot_log.read_text(errors="replace")[-1000:] or "nothing"
+        said = board.boot_log.read_text(errors="replace")
     except FileNotFoundError:
         return "nothing"
+    fault = worst(said)
+    return str(fault) if fault is not None else said[-1000:] or "nothing"
 
 
 def stop(folder: Path, *, deadline: float = 10.0) -> bool:

@@ -148,13 +148,45 @@ def test_wrong(device):
     assert "2 failed, 1 moved" in ran.output
 
 
-def test_without_another_unit_a_lost_device_stays_an_infra_failure(desk: Desk) -> None:
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_without_another_unit_a_test_runs_once_more_on_the_one_brought_back(desk: Desk, workers: str) -> None:
     desk.write("farm.toml", "version = 1\n" + OTHER)
-    desk.write("test_x.py", LOSE + "def test_lost(device):\n    lose(device, 'single')\ndef test_next(device): pass\n")
-    ran = desk.run("-n2")
+    desk.write(
+        "test_x.py",
+        LOSE
+        + """
+@pytest.mark.parametrize("often", [1, 9])
+def test_lost(device, often):
+    with open(f"units{often}", "a+") as file:
+        file.write("x")
+    if len(open(f"units{often}").read()) <= often:
+        lose(device, "single")
+
+def test_next(device):
+    device.conditions()
+""",
+    )
+    out = desk.folder / "allure"
+    ran = desk.run("-n", workers, "--alluredir", out)
     assert ran.status == 3, ran.output
-    assert [record["outcome"] for record in ran.records()] == ["infra", "pass"]
-    assert "moved" not in ran.output
+    assert len((desk.folder / "units9").read_text()) == 2, "once more, and not twice"
+    again = "run again on single, which was brought back after it failed: "
+    records = {record["id"].partition("::")[2]: record for record in ran.records()}
+    outcomes = {
+        name: (record["outcome"], (record["rerun"] or "").startswith(again)) for name, record in records.items()
+    }
+    assert outcomes == {
+        "test_lost[beta-1]": ("pass", True),
+        "test_lost[beta-9]": ("infra", True),
+        "test_next[beta]": ("pass", False),
+    }
+    assert records["test_lost[beta-1]"]["message"].startswith(again)
+    assert "2 run again" in ran.output
+    assert "run again: test_x::test_lost[beta-1] on single: " in ran.output
+    first, second = (one for one in allure_results(out) if "1" in [p["value"] for p in one["parameters"]])
+    assert (first["status"], second["status"]) == ("broken", "passed")
+    assert "run again on it, brought back" in first["statusDetails"]["message"]
+    assert again in second["description"]
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])

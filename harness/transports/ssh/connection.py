@@ -136,8 +136,12 @@ def connect(
     host_key: str | None,
     ends: float,
     credential: Credential | None = None,
+    may_pause: bool = False,
 ) -> Connection:
-    """Negotiate, check the host key, authenticate. Raises DeviceUnreachable and its kinds, DeadlineExceeded."""
+    """Negotiate, check the host key, authenticate. Raises DeviceUnreachable and its kinds, DeadlineExceeded.
+
+    A peer that answers nothing for a while is lost, unless it `may_pause`.
+    """
     known = known_keys(target) if host_key is None else {}
     with translated(device, "speak SSH"):
         transport = paramiko.Transport(
@@ -153,7 +157,7 @@ def connect(
         transport.auth_timeout = max(0.1, ends - time.monotonic())
         with translated(device, f"log in as {target.user!r}"):
             authenticate(transport, target, device, credential)
-        if isinstance(wire, socket.socket):
+        if may_pause:
             transport.set_keepalive(_KEEPALIVE_SECONDS)
         else:
             _expect_answers(transport)
@@ -164,7 +168,7 @@ def connect(
 
 
 def _expect_answers(transport: paramiko.Transport) -> None:
-    """Lose the connection when the peer falls silent: behind a jump host no TCP of ours notices that."""
+    """Lose the connection when the peer falls silent: behind a jump host or another relay no TCP of ours notices."""
     packetizer = transport.packetizer
     if not isinstance(packetizer, SignalNoting):
         return

@@ -50,6 +50,7 @@ class _Settings:
     config: Path | None
     known_hosts: tuple[Path, ...] | None
     credential: Callable[[], Credential] | None
+    may_pause: bool
 
 
 class SshTransport:
@@ -73,6 +74,7 @@ class SshTransport:
         config: Path | None = DEFAULT_CONFIG,
         known_hosts: Sequence[Path] | None = None,
         credential: Callable[[], Credential] | None = None,
+        may_pause: bool = False,
         deadline: float = 20.0,
     ) -> Self:
         """Connect, check the host key, log in.
@@ -81,12 +83,14 @@ class SshTransport:
         default those of the user and of the system. `identity` is a private key file, the only one then to be tried
         (with ssh-agent, if it is locked). `jump` is `[user@]host[:port]`, several joined by commas, the nearest to us
         first; a jump host's key must be known. `config` is the ssh configuration that completes the address.
-        `credential` is asked before each connection, and what it gives is all that the device is offered.
+        `credential` is asked before each connection, and what it gives is all that the device is offered. A device that
+        answers nothing for 25 s is lost, unless it `may_pause`, as emulated boards do.
 
         Raises HostKeyRefused, AuthenticationFailed, DeviceUnreachable, DeadlineExceeded, BadAddress, MissingFile.
         """
         known = None if known_hosts is None else tuple(known_hosts)
-        return cls(name, _Settings(address, host_key, identity, jump, config, known, credential), deadline)
+        settings = _Settings(address, host_key, identity, jump, config, known, credential, may_pause)
+        return cls(name, settings, deadline)
 
     @property
     def name(self) -> str:
@@ -193,7 +197,15 @@ class SshTransport:
         self, wire: socket.socket | paramiko.Channel, target: Target, credential: Credential | None, ends: float
     ) -> Connection:
         expected = self._settings.host_key
-        return connect(wire, target, device=self._name, host_key=expected, ends=ends, credential=credential)
+        return connect(
+            wire,
+            target,
+            device=self._name,
+            host_key=expected,
+            ends=ends,
+            credential=credential,
+            may_pause=self._settings.may_pause,
+        )
 
 
 def _feed(process: RemoteProcess, stdin: bytes, ends: float) -> None:
