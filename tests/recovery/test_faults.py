@@ -110,7 +110,7 @@ def test_a_board_that_never_boots_is_given_up_with_the_reason(board: Board, tmp_
 
 
 def test_another_host_key_is_never_accepted(board: Board, tmp_path: Path) -> None:
-    with held(board, tmp_path) as (farm, lease, device):
+    with held(board, tmp_path, PATIENT) as (farm, lease, device):
         faults.named("changed host key").inject(board)
         error = failure_of(device)
         pid, told = board.pid, rf"host key SHA256:.*, expected {re.escape(board.host_key)}"
