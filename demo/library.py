@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ontarget.device_farm import debian
@@ -26,6 +26,12 @@ def plant_faults(abi: Abi, original: Path, folder: Path, *, slower_ppm: int = 30
 
     Sigmoid f32 becomes slower by `slower_ppm` parts per million.
     """
+    source = Path(__file__).with_name("interpose.c")
+    return stand_before(abi, original, folder, [source], [f"-DSLOWER_PPM={slower_ppm}"])
+
+
+def stand_before(abi: Abi, original: Path, folder: Path, sources: Sequence[Path], flags: Sequence[str]) -> Path:
+    """Make a candidate of C `sources`, which stands before the real library in `original`; return its folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for library in original.glob("lib*.so.*"):
         if library.name != SONAME:
@@ -36,9 +42,9 @@ def plant_faults(abi: Abi, original: Path, folder: Path, *, slower_ppm: int = 30
     (folder / REAL_SONAME).write_bytes(real.replace(SONAME.encode() + b"\0", REAL_SONAME.encode() + b"\0"))
     command = [
         *(sys.executable, "-m", "ziglang", "cc", "-target", str(abi.zig_target), "-shared", "-fPIC", "-O2"),
-        *("-fno-sanitize=undefined", f"-DSLOWER_PPM={slower_ppm}", f"-Wl,-soname,{SONAME}", "-o", str(folder / SONAME)),
-        # Nothing in the source names a function of the real library, and yet it must be loaded.
-        *(str(Path(__file__).with_name("interpose.c")), "-Wl,--no-as-needed", str(folder / REAL_SONAME)),
+        *("-fno-sanitize=undefined", *flags, f"-Wl,-soname,{SONAME}", "-o", str(folder / SONAME)),
+        # Nothing in the sources names a function of the real library, and yet it must be loaded.
+        *(*map(str, sources), "-Wl,--no-as-needed", str(folder / REAL_SONAME)),
     ]
     subprocess.run(command, check=True)
     return folder

@@ -1,0 +1,1 @@
+"""The mutation check: deliberate bugs in a kernel library, and which of them the suites catch."""
