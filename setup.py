@@ -1,5 +1,6 @@
 """Maps the checkout's folders to the package `ontarget`: its root is the package, the code folders its sub-packages."""
 
+import shutil
 from pathlib import Path
 
 from setuptools import setup
@@ -15,8 +16,12 @@ def packages() -> list[str]:
     return ["ontarget", *sorted(".".join(("ontarget", *path.parts)) for path in found)]
 
 
-class BuildWithoutSetup(build_py):
-    """Leaves this file out, which lies in the root package's folder and is no module of it."""
+class CleanBuild(build_py):
+    """Takes neither what an earlier build left nor this file, which lies in the root package's folder."""
+
+    def run(self) -> None:
+        shutil.rmtree(self.build_lib, ignore_errors=True)
+        super().run()
 
     def find_package_modules(self, package: str, package_dir: str) -> list[tuple[str, str, str]]:
         # The stubs do not type what setuptools takes over from distutils.
@@ -25,7 +30,7 @@ class BuildWithoutSetup(build_py):
 
 
 setup(
-    cmdclass={"build_py": BuildWithoutSetup},
+    cmdclass={"build_py": CleanBuild},
     package_dir={"ontarget": "."},
     packages=packages(),
     package_data={

@@ -72,14 +72,14 @@ def shared_object_for(abi: Abi, source: Path) -> Path:
     One that was built elsewhere lies as prebuilt/<digest of the file>/<ABI>/lib<name>.so. Raises AgentError.
     """
     name = f"lib{source.stem}.so"
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    digest = _digest(source)
     cache = platformdirs.user_cache_path("ontarget") / "libraries"
     for folder in (PREBUILT, cache):
         prebuilt = folder / digest / abi / name
         if prebuilt.is_file():
             return prebuilt
     compiler, version = _compiler(abi, cache / digest / abi / name)
-    flags = (*_SHARED_FLAGS, f"-Wl,-soname,{name}")
+    flags = _shared_flags(name)
     key = hashlib.sha256("\0".join((digest, version, *compiler, *flags)).encode()).hexdigest()[:32]
     target = cache / key / name
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -87,6 +87,39 @@ def shared_object_for(abi: Abi, source: Path) -> Path:
         if not target.is_file():
             _compile([*compiler, *flags, str(source)], target, abi)
     return target
+
+
+def _digest(source: Path) -> str:
+    return hashlib.sha256(source.read_bytes()).hexdigest()
+
+
+def _shared_flags(name: str) -> tuple[str, ...]:
+    return *_SHARED_FLAGS, f"-Wl,-soname,{name}"
+
+
+def embed(sources: Sequence[Path], folder: Path = PREBUILT) -> list[Path]:
+    """Build the agent, and a library of each of these C files, for all Linux ABIs, to where they are looked for.
+
+    All by ziglang, so that they run with the oldest glibc served. What lay in `folder` is removed. Raises AgentError.
+    """
+    if folder.exists():
+        shutil.rmtree(folder)
+    built = []
+    for abi in Abi:
+        if abi.zig_target is None:
+            continue
+        zig = _zig(abi.zig_target)
+        agent = folder / sources_digest() / abi / PROGRAM
+        commands: list[tuple[list[str], Path, tuple[str, ...]]]
+        commands = [([*zig, *_FLAGS, *map(str, sorted(SOURCES.glob("*.c")))], agent, _LIBRARIES)]
+        for source in sources:
+            library = folder / _digest(source) / abi / f"lib{source.stem}.so"
+            commands.append(([*zig, *_shared_flags(library.name), str(source)], library, ()))
+        for command, target, libraries in commands:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _compile(command, target, abi, libraries)
+            built.append(target)
+    return built
 
 
 def _compiler(abi: Abi, elsewhere: Path) -> tuple[list[str], str]:
@@ -101,13 +134,16 @@ def _compiler(abi: Abi, elsewhere: Path) -> tuple[list[str], str]:
             f"-DANDROID_ABI={abi} and -DANDROID_PLATFORM=24; then copy {PROGRAM} to {elsewhere}"
         )
     try:
-        version = metadata.version("ziglang")
+        return _zig(abi.zig_target), metadata.version("ziglang")
     except metadata.PackageNotFoundError:
         raise AgentError(
             f"no compiler for the agent's ABI {abi}: install the extra `ontarget[cross]` (which brings ziglang), "
             f"or build {SOURCES} with CMake and copy {PROGRAM} to {elsewhere}"
         ) from None
-    return [sys.executable, "-m", "ziglang", "cc", "-target", abi.zig_target], version
+
+
+def _zig(target: str) -> list[str]:
+    return [sys.executable, "-m", "ziglang", "cc", "-target", target]
 
 
 def host_abi() -> Abi | None:

@@ -7,6 +7,11 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from ontarget.harness.abi import Abi
+from ontarget.harness.agent import build
+from ontarget.harness.elf import read
+from ontarget.harness.metrics import reference
+
 ROOT = Path(__file__).parents[2]
 CODE_FOLDERS = ("harness", "device_farm", "fixtures", "suites")
 
@@ -43,3 +48,14 @@ def test_the_agents_sources_and_the_layer_tables_travel(files: set[str]) -> None
 def test_every_package_says_that_it_is_typed(files: set[str]) -> None:
     packages = {PurePosixPath(name).parent for name in files if name.endswith("/__init__.py")}
     assert {str(package / "py.typed") for package in packages} <= files
+
+
+def test_embedded_agents_are_found_without_a_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = build.embed([reference.SOURCE], tmp_path / "prebuilt")
+    monkeypatch.setattr(build, "PREBUILT", tmp_path / "prebuilt")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for abi in (Abi.X86_64, Abi.AARCH64, Abi.ARMHF):
+        for found in (build.program_for(abi), build.shared_object_for(abi, reference.SOURCE)):
+            assert found in built
+            assert abi in read(found, program=found.name == build.PROGRAM).abis
