@@ -1,6 +1,9 @@
 """Runs that use no device notice nothing of the plugin."""
 
+import shutil
 from pathlib import Path
+
+import pytest
 
 from support.plugin_runs import Desk
 
@@ -77,3 +80,14 @@ def test_usage_errors_say_what_was_expected(desk: Desk, tmp_path: Path) -> None:
         ran = desk.run(*arguments)
         assert ran.status == 4, ran.output
         assert told in ran.output
+
+
+@pytest.mark.parametrize("place", ["work/build", "elsewhere/build"])
+def test_pytests_root_and_cache_are_not_put_beside_a_build(desk: Desk, tmp_path: Path, place: str) -> None:
+    build, work = tmp_path / place, tmp_path / "work"
+    build.mkdir(parents=True)
+    work.mkdir(exist_ok=True)
+    desk.write("test_root.py", "def test_root(pytestconfig): print('root is', pytestconfig.rootpath)")
+    shutil.copy(desk.folder / "test_root.py", work)
+    ran = desk.run("-s", "--candidate", build, "--pyargs", "test_root", cwd=work)
+    assert f"root is {work}\n" in ran.output
