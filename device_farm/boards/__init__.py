@@ -8,12 +8,13 @@ from ontarget.device_farm.boards.lifecycle import build, down, power_off, power_
 from ontarget.device_farm.boards.machine import BOOT_DEADLINE
 from ontarget.device_farm.boards.models import MODELS
 from ontarget.device_farm.boards.registry import Board, find, names, running
-from ontarget.device_farm.boards.timing import heal, quiet
+from ontarget.device_farm.boards.timing import being_timed, heal, quiet
 
 __all__ = [
     "BOOT_DEADLINE",
     "MODELS",
     "Board",
+    "being_timed",
     "build",
     "down",
     "find",

@@ -41,6 +41,12 @@ def undisturbed_by_timing(progress: Progress) -> Iterator[None]:
         yield
 
 
+def being_timed() -> bool:
+    """Whether somebody times on this host, so that its boards stand still."""
+    with exclusive_if_free(lock_path()) as free:
+        return not free
+
+
 def heal() -> list[str]:
     """Resume boards that a killed run left paused, unless somebody is timing; returns their names."""
     with exclusive_if_free(lock_path()) as free:

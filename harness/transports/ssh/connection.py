@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import paramiko
@@ -136,11 +136,11 @@ def connect(
     host_key: str | None,
     ends: float,
     credential: Credential | None = None,
-    may_pause: bool = False,
+    excused: Callable[[], bool] | None = None,
 ) -> Connection:
     """Negotiate, check the host key, authenticate. Raises DeviceUnreachable and its kinds, DeadlineExceeded.
 
-    A peer that answers nothing for a while is lost, unless it `may_pause`.
+    A peer that answers nothing for a while is lost, unless it is `excused` just then.
     """
     known = known_keys(target) if host_key is None else {}
     with translated(device, "speak SSH"):
@@ -157,17 +157,14 @@ def connect(
         transport.auth_timeout = max(0.1, ends - time.monotonic())
         with translated(device, f"log in as {target.user!r}"):
             authenticate(transport, target, device, credential)
-        if may_pause:
-            transport.set_keepalive(_KEEPALIVE_SECONDS)
-        else:
-            _expect_answers(transport)
+        _expect_answers(transport, excused)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _expect_answers(transport: paramiko.Transport) -> None:
+def _expect_answers(transport: paramiko.Transport, excused: Callable[[], bool] | None) -> None:
     """Lose the connection when the peer falls silent: behind a jump host or another relay no TCP of ours notices."""
     packetizer = transport.packetizer
     if not isinstance(packetizer, SignalNoting):
@@ -175,7 +172,9 @@ def _expect_answers(transport: paramiko.Transport) -> None:
 
     def ask() -> None:
         if time.monotonic() - packetizer.heard > _KEEPALIVE_SECONDS + _SILENCE_MS / 1000:
-            raise EOFError  # in paramiko's reading thread: as if the peer had hung up
+            if excused is None or not excused():
+                raise EOFError  # in paramiko's reading thread: as if the peer had hung up
+            packetizer.heard = time.monotonic()  # its silence begins anew when the excuse ends
         request = paramiko.Message()
         request.add_byte(cMSG_GLOBAL_REQUEST)
         request.add_string("keepalive@openssh.com")

@@ -50,7 +50,7 @@ class _Settings:
     config: Path | None
     known_hosts: tuple[Path, ...] | None
     credential: Callable[[], Credential] | None
-    may_pause: bool
+    excused: Callable[[], bool] | None
 
 
 class SshTransport:
@@ -74,7 +74,7 @@ class SshTransport:
         config: Path | None = DEFAULT_CONFIG,
         known_hosts: Sequence[Path] | None = None,
         credential: Callable[[], Credential] | None = None,
-        may_pause: bool = False,
+        excused: Callable[[], bool] | None = None,
         deadline: float = 20.0,
     ) -> Self:
         """Connect, check the host key, log in.
@@ -84,12 +84,12 @@ class SshTransport:
         (with ssh-agent, if it is locked). `jump` is `[user@]host[:port]`, several joined by commas, the nearest to us
         first; a jump host's key must be known. `config` is the ssh configuration that completes the address.
         `credential` is asked before each connection, and what it gives is all that the device is offered. A device that
-        answers nothing for 25 s is lost, unless it `may_pause`, as emulated boards do.
+        answers nothing for 25 s is lost, unless it is `excused` then, as an emulated board is that stands still.
 
         Raises HostKeyRefused, AuthenticationFailed, DeviceUnreachable, DeadlineExceeded, BadAddress, MissingFile.
         """
         known = None if known_hosts is None else tuple(known_hosts)
-        settings = _Settings(address, host_key, identity, jump, config, known, credential, may_pause)
+        settings = _Settings(address, host_key, identity, jump, config, known, credential, excused)
         return cls(name, settings, deadline)
 
     @property
@@ -204,7 +204,7 @@ class SshTransport:
             host_key=expected,
             ends=ends,
             credential=credential,
-            may_pause=self._settings.may_pause,
+            excused=self._settings.excused,
         )
 
 
