@@ -43,6 +43,11 @@ class WorkTree:
             return None
         return [(sha, subject) for sha, _, subject in (line.partition(" ") for line in done.stdout.splitlines())]
 
+    def changed(self, older: str, newer: str) -> list[str] | None:
+        """Return the files that differ between two commits, renamed ones by both names, from the root of the tree."""
+        done = self._run("diff", "--name-only", "--no-renames", "-z", "--end-of-options", older, newer)
+        return [name for name in done.stdout.split("\0") if name] if done is not None and done.returncode == 0 else None
+
     def subject(self, commit: str) -> str | None:
         """Return the first line of a commit's message."""
         return self._line("log", "-1", "--format=%s", "--end-of-options", commit)

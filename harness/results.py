@@ -84,6 +84,7 @@ class RunResults:
     accepted: list[dict[str, Any]] = field(default_factory=list)
     schema: int = SCHEMA
     self_test: dict[str, Any] | None = None  # by device
+    left_out: list[dict[str, Any]] = field(default_factory=list)  # tests that the budget had no room for
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

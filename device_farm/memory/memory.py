@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ontarget.device_farm.memory.codec import Measured
     from ontarget.device_farm.memory.export import Rows, Wanted
     from ontarget.device_farm.memory.learning import Learned
+    from ontarget.device_farm.memory.outlook import Outlook
     from ontarget.device_farm.memory.pruning import Policy, Pruned
     from ontarget.device_farm.memory.series import Point
     from ontarget.harness.metrics.comparison import Comparison
@@ -236,6 +237,13 @@ class Memory:
         with self._database.reading() as connection:
             rows = connection.execute(select(durations.c.test, durations.c.model, durations.c.device)).all()
         return {(row.test, row.model): row.device for row in rows}
+
+    def outlook(self) -> "Outlook":
+        """What is known of tests to come: durations, when they ran last, which failed lately."""
+        from ontarget.device_farm.memory.outlook import read_outlook
+
+        with self._database.reading() as connection:
+            return read_outlook(connection, self._now(connection))
 
     # Slow-downs that are meant
 

@@ -39,3 +39,18 @@ def timing_cores(device: Device, threads: int = 1) -> tuple[int, ...]:
         return ()
     mhz = {core.number: core.mhz_most for core in device.info.capabilities.cores if core.mhz_most is not None}
     return choose_cores(parse_core_list(found[1].decode()), mhz, threads)
+
+
+def fast_cluster(allowed: Sequence[int], mhz: Mapping[int, float]) -> tuple[int, ...]:
+    """The `allowed` cores of the highest clock; all of them where clocks are not known."""
+    top = max((mhz.get(core, 0.0) for core in allowed), default=0.0)
+    return tuple(core for core in allowed if mhz.get(core, 0.0) == top)
+
+
+def fast_threads(device: Device) -> int:
+    """As many threads as the device's fast cluster has cores that the agent may use; 1 if it does not say."""
+    found = _ALLOWED.search(device.session.read_file("/proc/self/status") or b"")
+    if found is None:
+        return 1
+    mhz = {core.number: core.mhz_most for core in device.info.capabilities.cores if core.mhz_most is not None}
+    return max(1, len(fast_cluster(parse_core_list(found[1].decode()), mhz)))
