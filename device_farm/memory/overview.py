@@ -166,7 +166,9 @@ class Overview:
         last = select(func.count(), func.coalesce(func.max(comparisons.c.id), 0)).where(mine)
         meant = select(func.count(), func.count(acceptances.c.withdrawn))
         with self._database.reading() as connection:
-            return (*connection.execute(last).one()._tuple(), *connection.execute(meant).one()._tuple())
+            count, newest = connection.execute(last).one()
+            made, withdrawn = connection.execute(meant).one()
+        return count, newest, made, withdrawn
 
     def tests(self, words: str = "") -> list[Any]:
         """Test, model, device and metric of all series, those whose test has `words` in its id, in order."""

@@ -155,13 +155,12 @@ class RunView:
         )
 
     def alike(self, check: Check) -> list[Check]:
-        """The same test and check on the run's other devices."""
-        name = (modelless(check.record.id, check.record.model), check.record.check)
+        """The same test on the run's other devices, and its other checks: a crash has none of its own."""
+        name = modelless(check.record.id, check.record.model)
         return [
             other
             for other in self.checks
-            if other.number != check.number
-            and (modelless(other.record.id, other.record.model), other.record.check) == name
+            if other.number != check.number and modelless(other.record.id, other.record.model) == name
         ]
 
     def device(self, name: str | None) -> DeviceRecord | None:

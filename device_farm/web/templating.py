@@ -48,6 +48,7 @@ def _environment() -> Environment:
     )
     made.filters.update(
         amount=wording.amount,
+        by_severity=wording.by_severity,
         commit=wording.short_commit,
         effect=wording.effect,
         evidence=wording.evidence,

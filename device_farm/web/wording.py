@@ -1,8 +1,10 @@
 """Words and figures of the pages, as filters of their templates. Pure."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from ontarget.device_farm.reports.view import ORDER
 from ontarget.device_farm.times import rfc3339
 from ontarget.harness.metrics.comparison import figures
 from ontarget.harness.outcomes import Answer, Outcome
@@ -26,6 +28,11 @@ _SIGNS: Final = {
 
 def sign(outcome: str) -> str:
     return "▼" if outcome == Answer.IMPROVED else _SIGNS[Outcome(outcome)]
+
+
+def by_severity(counts: Mapping[str, int]) -> dict[str, int]:
+    """Checks by outcome, the worst first."""
+    return {str(outcome): counts[outcome] for outcome in ORDER if outcome in counts}
 
 
 def percent(ratio: float | None) -> str:
