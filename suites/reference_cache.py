@@ -176,8 +176,10 @@ def _to_arrays(expected: Expected) -> dict[str, Any] | None:
             with np.errstate(over="ignore", under="ignore"):
                 narrow = value.astype(np.float32)
             arrays[f"rule_{field.name}"] = narrow if np.allclose(narrow, value, rtol=1e-5, atol=0) else value
-        else:
+        elif value is None or isinstance(value, int | float | str):
             scalars[field.name] = value
+        else:
+            return None
     return {**arrays, "rule": np.array(json.dumps([rule, scalars]))}
 
 

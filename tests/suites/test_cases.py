@@ -7,7 +7,7 @@ from ontarget.harness.errors import NotOffered
 from ontarget.harness.metrics.tolerance import FloatSum, WithinLsb
 from ontarget.suites.bindings import xnnpack
 from ontarget.suites.cases import make_case, reference
-from ontarget.suites.layers import Layer, core
+from ontarget.suites.layers import Layer, core, full
 
 OFFERED = [
     (layer, dtype) for layer in core() for dtype in layer.quick_dtypes if xnnpack.offers(layer.op, dtype) is None
@@ -64,6 +64,19 @@ def test_a_sums_tolerance_knows_its_terms_and_magnitude() -> None:
     assert isinstance(expected.tolerance, FloatSum)
     assert expected.tolerance.terms == layer.attributes["k"] + 1
     assert np.all(np.asarray(expected.tolerance.magnitude) >= np.abs(expected.values))
+
+
+def test_a_sum_over_many_classes_may_err_more_than_one_over_few() -> None:
+    def allowed(layer: Layer) -> float:
+        expected = reference(make_case(layer, "f32"))
+        share = np.asarray(expected.tolerance.allowed(expected.values, np.dtype("f4"))) / expected.values
+        return float(share.min()) / float(np.finfo("f4").eps)
+
+    few, many = (
+        next(layer for layer in full() if layer.op == "softmax" and layer.attributes["input"][-1] == classes)
+        for classes in (1000, 21841)
+    )
+    assert 20 < allowed(few) < 100 < allowed(many) < 1000
 
 
 def test_a_dtype_that_nothing_is_known_of_is_not_offered() -> None:
