@@ -58,7 +58,7 @@ MUTANTS = (
     Mutant("AVERAGE_POOL_BORDER_COUNTED", "the border's pixels are counted", ("average_pool2d",), "f32"),
     Mutant("ADD_ALIGNED_LOADS", "inputs begin at a multiple of 16 bytes", ("add",), "f32", test="add_misaligned"),
     Mutant("ADD_CLEARS_FIRST", "the output is cleared before inputs are read", ("add",), "f32", test="add_in_place"),
-    Mutant("ADD_AT_LEAST_ONCE", "the loop runs once at least", ("add",), "f32", "crashed", test="add_empty"),
+    Mutant("ADD_AT_LEAST_ONCE", "the loop runs once at least", ("add",), "f32", test="add_empty"),
     Mutant("SIGMOID_NAN_IS_ZERO", "NaN becomes 0", ("sigmoid",), "f32", test="sigmoid_nan"),
     Mutant("SOFTMAX_UNSHIFTED", "exponentials of the arguments as they are", ("softmax",), "f32", test="softmax_large"),
     Mutant("SHUFFLE_SWAPPED", "groups and channels exchanged", ("channel_shuffle",), "f32"),

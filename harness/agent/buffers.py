@@ -31,8 +31,9 @@ class Placing:
 
     Pages that may not be touched lie on both sides of a buffer's own; `guard` says which of them it adjoins: "start",
     it begins where its pages do, or "end", it ends there, its padding included. `skewed`: it begins one element after a
-    multiple of 64 bytes. `fill` is the byte that all of its pages hold but for its content; where it is not 0, buffers
-    made by shape hold it too, and what a function leaves unwritten shows. Cells hold zeros, and lie as ever.
+    multiple of 64 bytes. `fill` is the byte that all of its pages hold but for its content. Where it is not 0, buffers
+    made by shape hold it, too, so that what a function leaves unwritten shows, and are surrounded by another byte, so
+    that what is computed of an input's padding shows there. Cells hold zeros, and lie as ever.
     """
 
     guard: Guard = "start"

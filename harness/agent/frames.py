@@ -38,7 +38,8 @@ Payloads, request -> answer; `str` is u16 length and UTF-8, `list` is u16 count 
     OFFERS       str function -> u8
     BUFFER       u32 buffer, u32 blob (0: none), u64 offset in the blob, u64 size, u32 padding, u32 misalignment,
                  u32 alignment (0: it starts on a page; else it ends before one, at a multiple of this), u8 fill (of the
-                 bytes around it, and of its own where there is no blob), str name ->
+                 bytes around it; where there is no blob, of its own, and around it fill ^ 0x5a unless that is 0),
+                 str name ->
     RESET        u32 buffer ->
     READ         u32 buffer -> rest
     BIND         u32 call, CALL's payload -> ; NO_SYMBOL

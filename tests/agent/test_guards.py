@@ -107,6 +107,14 @@ def test_a_process_places_all_buffers_that_are_not_told_otherwise(launch: Launch
     assert int(process.read(process.cell())) == 0
 
 
+def test_what_is_computed_of_one_buffers_padding_shows_in_anothers(launch: Launch) -> None:
+    process = launch()
+    process.placing = STRICT
+    x, y = process.buffer(np.zeros(4, "u1"), padding=4), process.buffer(4, "u1", name="y", padding=4)
+    process.call(PROTOTYPES, "poke", y, 4, peek(process, x, 4))
+    assert process.strays() == "1 bytes past the end of y were written (the nearest 1 from it)"
+
+
 def test_a_part_of_a_shared_array_may_end_at_a_guard_too(launch: Launch) -> None:
     process = launch()
     process.placing = STRICT

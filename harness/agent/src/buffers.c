@@ -77,11 +77,11 @@ static uint64_t before(const struct buffer *buffer) { return (uint64_t)(buffer->
 
 static uint64_t after(const struct buffer *buffer) { return buffer->length - before(buffer) - buffer->size; }
 
-/* Bytes that are `fill` already are not touched: their pages need not exist. */
+/* Bytes that are 0 already are not touched: their pages need not exist. */
 static void surround(const struct buffer *buffer) {
-    if (buffer->fill != 0 || buffer->blob >= 0) { /* after the content the blob may go on */
-        memset(buffer->start, buffer->fill, before(buffer));
-        memset(buffer->data + buffer->size, buffer->fill, after(buffer));
+    if (buffer->around != 0 || buffer->blob >= 0) { /* after the content the blob may go on */
+        memset(buffer->start, buffer->around, before(buffer));
+        memset(buffer->data + buffer->size, buffer->around, after(buffer));
     }
 }
 
@@ -93,6 +93,8 @@ enum status buffer_make(struct cursor *request, int blob, struct bytes *answer) 
     buffer.padding = take_u32(request);
     uint64_t misalignment = take_u32(request), alignment = take_u32(request);
     buffer.fill = take_u8(request);
+    /* What is computed of one buffer's padding must not look like another's. */
+    buffer.around = buffer.fill == 0 || blob >= 0 ? buffer.fill : buffer.fill ^ 0x5a;
     buffer.name = take_string(request);
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     bool sane = cursor_done(request) && id > 0 && id < MOST_BUFFERS && buffer_find(id) == NULL &&
@@ -133,12 +135,12 @@ const struct buffer *buffer_near(uintptr_t address) {
     return NULL;
 }
 
-/* Says how many bytes ahead of the buffer, or behind it, are no longer `fill`. */
+/* Says how many bytes ahead of the buffer, or behind it, are no longer what they were. */
 static void strays(const struct buffer *buffer, bool ahead, struct bytes *answer) {
     uint64_t count = ahead ? before(buffer) : after(buffer), changed = 0, nearest = 0;
     for (uint64_t i = 0; i < count; i++) {
         uint8_t byte = ahead ? buffer->data[-1 - (intptr_t)i] : buffer->data[buffer->size + i];
-        if (byte != buffer->fill && changed++ == 0)
+        if (byte != buffer->around && changed++ == 0)
             nearest = i + 1;
     }
     if (changed == 0)

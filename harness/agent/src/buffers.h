@@ -13,7 +13,7 @@ struct buffer {
     uint8_t *start;  /* of the pages that may be touched; one that may not lies on either side */
     uint64_t length; /* of those pages */
     uint32_t padding;
-    uint8_t fill;
+    uint8_t fill, around; /* `around`: of the rest of its pages */
     char *name;
 };
 
