@@ -49,10 +49,15 @@ def serve(app: Starlette, address: Address, ready: Callable[[str], None]) -> Non
 
 def _listen(address: Address) -> socket.socket:
     try:
-        family, _, _, _, where = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        family, kind, protocol, _, where = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
         )[0]
-        return socket.create_server(where[:2], family=family)
+        # asyncio turns Nagle's delay off for sockets that say their protocol, which `create_server` leaves out
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(where)
+        listening.listen()
+        return listening
     except (OSError, OverflowError) as error:
         raise CannotListen(
             f"cannot listen on {address.host} port {address.port}: {error}; choose others by --host and --port"

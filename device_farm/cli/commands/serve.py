@@ -57,6 +57,8 @@ def command(
 
     token = find_token(os.environ, token_file)
     require_token(host, token)
+    # numpy, not imported yet, would have all cores spin for sums of a thousand numbers
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from ontarget.device_farm.cli.pages import opened_site
     from ontarget.device_farm.web.app import make_app
     from ontarget.device_farm.web.serving import Address, serve
