@@ -29,6 +29,12 @@ void scale(size_t n, float a, const float *x, float *y) {
 #ifdef FLIPPED
   y[7] = -y[7];
 #endif
+#ifdef LONGER
+  y[n] = 0;
+#endif
+#ifdef GREEDY
+  y[0] += 0 * x[n];
+#endif
 #ifdef COARSE
   for (size_t i = 0; i < n; i++) {
     uint32_t bits;

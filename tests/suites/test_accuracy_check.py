@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ontarget.harness.agent.buffers import STRICT
 from ontarget.harness.agent.process import Bound, Process
 from ontarget.harness.errors import Crashed, NotOffered, TimedOut, UserError
 from ontarget.harness.metrics.accuracy import check
@@ -79,6 +80,37 @@ def test_other_bits_for_the_same_inputs_are_wrong(build: Build) -> None:
     assert "[3]" in judged.message
     allowed = check(scale, moody, result="y", expected=EXPECTED, tolerance=LOOSE, repeatable=False)
     assert allowed.outcome is Outcome.PASS
+
+
+def padded(library: Process) -> Bound:
+    y = library.buffer((X.size,), "f4", name="y", padding=16)
+    return library.bind(PROTOTYPES, "scale", X.size, 3.0, library.buffer(X, padding=16), y)
+
+
+def test_a_write_past_the_end_is_wrong_though_the_result_is_right(build: Build) -> None:
+    longer = check(padded, build("candidate", "LONGER"), result="y", expected=EXPECTED, placing=STRICT)
+    assert longer.candidate.within
+    assert longer.outcome is Outcome.WRONG
+    assert "4 bytes past the end of y were written" in longer.message
+    assert check(padded, build("candidate"), result="y", expected=EXPECTED, placing=STRICT).outcome is Outcome.PASS
+
+
+def test_what_is_read_past_the_end_counts_only_where_it_is_no_number(build: Build) -> None:
+    greedy = build("candidate", "GREEDY")
+    assert check(padded, greedy, result="y", expected=EXPECTED).outcome is Outcome.PASS
+    judged = check(padded, greedy, result="y", expected=EXPECTED, placing=STRICT)
+    assert judged.outcome is Outcome.WRONG
+    assert "expected" in judged.message
+    assert "found nan" in judged.message
+
+
+def test_a_read_past_what_was_declared_crashes_and_names_the_buffer(build: Build) -> None:
+    def bare(library: Process) -> Bound:
+        x = library.buffer(X, name="x")
+        return library.bind(PROTOTYPES, "scale", X.size, 3.0, x, library.buffer((X.size,), "f4"))
+
+    with pytest.raises(Crashed, match="0 bytes past the end of x"):
+        check(bare, build("candidate", "GREEDY"), result="y", expected=EXPECTED, placing=STRICT)
 
 
 def test_a_binding_may_say_why_its_bits_vary(build: Build) -> None:
