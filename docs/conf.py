@@ -41,11 +41,10 @@ def pytest_options() -> str:
 
 def markers() -> str:
     rows = ["| marker | |", "|---|---|"]
-    return "\n".join([*rows, *(f"| `@pytest.mark.{name}` | {what.strip()} |" for name, _, what in _split(MARKERS))]) + "\n"
-
-
-def _split(lines: tuple[str, ...]) -> list[tuple[str, str, str]]:
-    return [line.partition(": ") for line in lines]
+    for line in MARKERS:
+        name, _, what = line.partition(": ")
+        rows.append(f"| `@pytest.mark.{name}` | {what} |")
+    return "\n".join(rows) + "\n"
 
 
 def fixtures() -> str:
