@@ -75,7 +75,8 @@ def _average_pool(case: Case, v: Variances) -> Array:
     inside = np.pad(np.ones((1, *v["input"].shape[1:3], 1)), _border(where["pad_tlbr"]))
     counted = pooling.average_pool2d(inside, kernel=where["kernel"], stride=where["stride"])
     count = counted * float(np.prod(where["kernel"]))
-    return pooling.average_pool2d(v["input"], **where) / count
+    spread_out: Array = pooling.average_pool2d(v["input"], **where) / count
+    return spread_out
 
 
 def _border(pad: tuple[int, int, int, int]) -> tuple[tuple[int, int], ...]:
