@@ -75,8 +75,7 @@ def _average_pool(case: Case, v: Variances) -> Array:
     inside = np.pad(np.ones((1, *v["input"].shape[1:3], 1)), _border(where["pad_tlbr"]))
     counted = pooling.average_pool2d(inside, kernel=where["kernel"], stride=where["stride"])
     count = counted * float(np.prod(where["kernel"]))
-    spread_out: Array = pooling.average_pool2d(v["input"], **where) / count
-    return spread_out
+    return pooling.average_pool2d(v["input"], **where) / count
 
 
 def _border(pad: tuple[int, int, int, int]) -> tuple[tuple[int, int], ...]:
@@ -85,7 +84,8 @@ def _border(pad: tuple[int, int, int, int]) -> tuple[tuple[int, int], ...]:
 
 def _global_average(case: Case, v: Variances) -> Array:
     del case
-    return pooling.global_average_pool(v["input"]) / (v["input"].shape[1] * v["input"].shape[2])
+    pixels: int = v["input"].shape[1] * v["input"].shape[2]
+    return pooling.global_average_pool(v["input"]) / pixels
 
 
 def _sum(case: Case, v: Variances) -> Array:
