@@ -50,6 +50,7 @@ def _environment() -> Environment:
         amount=wording.amount,
         by_severity=wording.by_severity,
         commit=wording.short_commit,
+        conditions=wording.conditions,
         effect=wording.effect,
         evidence=wording.evidence,
         interval=wording.interval,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from ontarget.device_farm.reports.view import ORDER
 from ontarget.device_farm.times import rfc3339
@@ -24,6 +24,8 @@ _SIGNS: Final = {
     Outcome.NOT_OFFERED: "–",
     Outcome.PASS: "✓",
 }
+
+_UNITS: Final = {"mhz": "MHz", "c": "°C", "w": "W", "v": "V", "hz": "Hz"}
 
 
 def sign(outcome: str) -> str:
@@ -79,6 +81,25 @@ def amount(value: float | None, unit: str = "s") -> str:
         return f"{value:.4g} turns"
     factor, name = scaled_unit(abs(value), unit)
     return f"{value / factor:.4g} {name}"
+
+
+def conditions(told: Mapping[str, Any]) -> str:
+    """What a device was doing, as its record in the results tells it: "1800 MHz, 52 °C, governor performance"."""
+    said = [_condition(name, value) for name, value in told.items()]
+    return ", ".join(filter(None, said)) or "conditions not told"
+
+
+def _condition(name: str, value: Any) -> str:
+    words, _, unit = name.rpartition("_")
+    if isinstance(value, bool):
+        return name.replace("_", " ") if value else f"not {name.replace('_', ' ')}"
+    if isinstance(value, list | tuple | Mapping):
+        return ""  # more than a line tells: it is in the results
+    shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+    if unit in _UNITS:
+        what = words.replace("_", " ").removeprefix("cpu").removeprefix("temperature").strip()
+        return f"{what} {shown} {_UNITS[unit]}".strip()
+    return f"{name.replace('_', ' ')} {shown}"
 
 
 def moment(value: float | str | None) -> str:

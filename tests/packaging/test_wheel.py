@@ -45,6 +45,13 @@ def test_the_agents_sources_and_the_layer_tables_travel(files: set[str]) -> None
     assert "ontarget/device_farm/database/migrations/versions/0001_leases.sql" in files
 
 
+def test_the_farms_pages_travel_with_their_charts_and_licence(files: set[str]) -> None:
+    web = ROOT / "device_farm" / "web"
+    expected = {path for folder in ("templates", "static") for path in (web / folder).iterdir()}
+    assert {f"ontarget/{path.relative_to(ROOT)}" for path in expected} <= files
+    assert "ontarget/device_farm/web/static/uPlot.LICENSE" in files
+
+
 def test_every_package_says_that_it_is_typed(files: set[str]) -> None:
     packages = {PurePosixPath(name).parent for name in files if name.endswith("/__init__.py")}
     assert {str(package / "py.typed") for package in packages} <= files

@@ -53,7 +53,7 @@ def test_a_history_is_read_and_zoomed_by_keys(browser: Browser, served: str) -> 
     browser.look(DESKTOP)
     browser.open(served + HISTORY)
     browser.draw_charts()
-    assert f"{COMMITS} commits, 1 changes of level" in browser.text(".tools")
+    assert f"{COMMITS} commits, 1 change of level" in browser.text(".tools")
     plot = browser.find(".plot")
     plot.send_keys(Keys.END)
     assert browser.text(".told").startswith(f"{COMMITS}: {commit_name(COMMITS - 1)[:10]}")

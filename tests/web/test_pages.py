@@ -61,7 +61,7 @@ def test_a_check_says_by_how_much_how_sure_since_when_and_what_the_device_did(
     assert "+3.1 % (+2.4 to +3.9 %)" in words
     assert "22 launch pairs, e-value 512, confirmed by fresh pairs" in words
     assert f"Since {commit_name(99)[:10]} , compared with {commit_name(0)[:10]}" in words
-    assert "cpu mhz 1800.0, temperature c 61.0" in words
+    assert "pi-1 : 1800 MHz, 61 °C" in words
     assert "The same test, other checks phone : ✗ crashed" in words
     assert 'data-chart="pairs"' in page
     assert 'data-chart="history"' in page

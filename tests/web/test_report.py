@@ -32,7 +32,7 @@ def test_each_failure_is_found_in_two_clicks_at_most(browser: Browser, tmp_path:
     file.write_text(as_html(RunView(failing_results())))
     browser.look(size)
     wanted = {
-        "regressed": ("conv2d f32 on pi", "+3.1 % (+2.4 to +3.9 %)", "confirmed by fresh pairs", "temperature c 61.0"),
+        "regressed": ("conv2d f32 on pi", "+3.1 % (+2.4 to +3.9 %)", "confirmed by fresh pairs", "1800 MHz, 61 °C"),
         "wrong": ("max_pool f32 on pi", "worst at [0, 7], expected 0.2394, found -0.2394"),
         "crashed": ("conv2d f32 on phone", "SIGSEGV at address 0x0, last frame libk.so+0x19f6"),
         "infra": ("max_pool f32 on pi", "no answer on port 22 within 10 s", "pi-2"),

@@ -2,6 +2,7 @@
 "use strict";
 (() => {
   const percent = (ratio) => ratio == null ? "" : `${ratio >= 0 ? "+" : ""}${(100 * ratio).toFixed(Math.abs(ratio) < 0.01 ? 2 : 1)} %`;
+  const many = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
   const shade = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const make = (tag, text, parent) => {
     const made = document.createElement(tag);
@@ -31,7 +32,7 @@
       return {
         unit, marks, names: found.points.map((p) => p.name), values,
         series: [["level", values, "points"], ["level of its stretch", levels, "line"]],
-        summary: `${found.points.length} commits, ${found.changes.length} changes of level`
+        summary: `${many(found.points.length, "commit")}, ${many(found.changes.length, "change")} of level`
           + (found.creep ? `, ${found.creep}` : ""),
         table: found.changes.map((c) => [c.words, c.index]),
         told: (index, out) => tellPoint(found, index, out, `${values[index].toPrecision(4)} ${unit}`, place),
@@ -55,7 +56,7 @@
     const values = found.map((run) => factor * run.value);
     return {
       unit, values, marks: [], names: found.map((run) => run.name), series: [["", values, "points"]],
-      summary: `${found.length} runs, the last ${values.at(-1)?.toPrecision(3)} ${unit}`,
+      summary: `${many(found.length, "run")}, the last ${values.at(-1)?.toPrecision(3)} ${unit}`,
       told(index, out) {
         make("span", `${values[index].toPrecision(3)} ${unit} in the run of `, out);
         make("a", found[index].name, out).href = found[index].href;
@@ -135,6 +136,7 @@
         ctx.save();
         ctx.strokeStyle = ctx.fillStyle = shade("--quiet");
         ctx.setLineDash([4, 4]);
+        ctx.textAlign = "left";
         ctx.font = `${12 * devicePixelRatio}px sans-serif`;
         for (const [index, word] of shown.marks) {
           const x = u.valToPos(index - 0.5, "x", true);
