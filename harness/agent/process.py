@@ -9,13 +9,14 @@ process.read(y)
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NoReturn, get_args
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ontarget.harness.abi import Abi
+from ontarget.harness.agent.bound import Bound
 from ontarget.harness.agent.buffers import CELL_KINDS, CELL_SIZE, Buffer, Guard, Inside, Loaded, Placing, check_dtype
 from ontarget.harness.agent.calls import encode_call, result_bits
 from ontarget.harness.agent.conversation import Answer, Conversation
@@ -35,37 +36,6 @@ _LINE = 64
 _ZEROS = (0, 0)  # no blob
 _NUMBERS = (int, float)
 _MOST_STEPS = 4096
-
-
-@dataclass(frozen=True, eq=False)
-class Bound:
-    """A call with its arguments, kept on the device and not run yet.
-
-    `buffers` are those that it was given, by the names of the prototype's parameters. `cleanup` frees what was made
-    for the call, once it has run for the last time; a process that ends needs none. `varies` says why another run on
-    the same inputs may give other bits, "" if it may not. `steps` are those of a chain, by name, in order.
-    """
-
-    process: "Process"
-    function: str
-    identity: int
-    prototype: Prototype
-    buffers: Mapping[str, Buffer] = field(default_factory=dict)
-    cleanup: "Bound | None" = None
-    varies: str = ""
-    steps: Mapping[str, "Bound"] = field(default_factory=dict)
-
-    def naming(self, **buffers: Buffer) -> "Bound":
-        """The same call, with these buffers known by these names too."""
-        return replace(self, buffers={**self.buffers, **buffers})
-
-    def varying(self, reason: str) -> "Bound":
-        """The same call, of which another run may give other bits, for this reason (threads that add as they come)."""
-        return replace(self, varies=reason)
-
-    def undone_by(self, cleanup: "Bound") -> "Bound":
-        """The same call, with another that frees what was made for it."""
-        return replace(self, cleanup=cleanup)
 
 
 class Process:
