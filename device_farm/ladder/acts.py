@@ -22,6 +22,7 @@ from ontarget.harness.errors import (
     Fenced,
     HostKeyRefused,
     InfraError,
+    KernelFailed,
 )
 from ontarget.harness.transports.address import AdbAddress, BoardAddress, LocalAddress, SshAddress
 
@@ -32,8 +33,11 @@ if TYPE_CHECKING:
 
 OFF_FOR: Final = 5.0
 _PAUSE: Final = 1.0
-_GLANCE: Final = 5.0
+_GLANCE: Final = 10.0
 _LOG_IN: Final = 20.0
+_AFTER_BOOT: Final = 30.0
+# A kernel's first words: what comes before is the shell's prompt, or init's good-bye.
+_KERNEL_STARTS: Final = rb"Linux version |Booting Linux|Starting kernel"
 _BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
 # What a restart is asked of; the first that is there and allowed does it.
 # It says first which boot it is, so that the next one is told from it.
@@ -54,7 +58,10 @@ class NoWayIn(InfraError):
 
 @dataclass
 class Patient:
-    """A leased device that is brought back. `device` is None while there is none that works."""
+    """A leased device that is brought back. `device` is None while there is none that works.
+
+    `console_is_dead`: nobody could be logged in there.
+    """
 
     farm: "Farm"
     lease: "Lease"
@@ -62,6 +69,7 @@ class Patient:
     progress: Progress
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    console_is_dead: bool = False
 
     @property
     def name(self) -> str:
@@ -83,7 +91,7 @@ def possible(patient: Patient, trouble: Trouble) -> frozenset[Act]:
         acts |= {Act.RESTART_AGENT, Act.MAKE_ROOM}
     if patient.farm.inventory.source is None or isinstance(address, LocalAddress):
         return frozenset(acts)
-    if isinstance(address, SshAddress) and entry.console is not None:
+    if isinstance(address, SshAddress) and entry.console is not None and not patient.console_is_dead:
         acts |= {Act.NETWORK_UP, Act.SOFT_REBOOT}
     if trouble is not Trouble.LOST and isinstance(address, SshAddress | AdbAddress):
         acts.add(Act.SOFT_REBOOT)
@@ -128,6 +136,8 @@ def _network_up(patient: Patient, ends: float) -> "Device":
 def _soft_reboot(patient: Patient, ends: float) -> "Device":
     argv = ["sh", "-c", _REBOOT]
     try:
+        if patient.device is None and patient.lease.device.console is not None:
+            raise DeviceUnreachable("it has just been found not to answer", device=patient.name)
         # a connection of its own: that of the device may be stuck
         with closing(patient.farm.prepare(patient.lease).transport()) as transport:
             if transport.reboots is None:
@@ -140,7 +150,9 @@ def _soft_reboot(patient: Patient, ends: float) -> "Device":
     except InfraError as error:
         if patient.lease.device.console is None:
             raise NoWayIn(f"it cannot be told to restart: {error}", device=patient.name) from error
-        before = _at_console(patient, ends, argv)
+        before = _at_console(patient, ends, argv, restarts=True)
+        # its console says that it has booted: who does not answer then, is not waited for till the end
+        ends = min(ends, patient.clock() + _AFTER_BOOT)
     patient.let_go()
     return _connected(patient, ends, other_than=before)
 
@@ -207,9 +219,12 @@ def _held(patient: Patient) -> "Device":
     return patient.device
 
 
-def _at_console(patient: Patient, ends: float, argv: list[str]) -> bytes:
-    """Run a command at the device's console; return what it prints. Raises NoWayIn."""
-    from ontarget.harness.consoles.login import log_in
+def _at_console(patient: Patient, ends: float, argv: list[str], *, restarts: bool = False) -> bytes:
+    """Run a command at the device's console; return what it prints. One that `restarts` it is waited for to boot.
+
+    Raises NoWayIn, KernelFailed if the boot ends in a panic.
+    """
+    from ontarget.harness.consoles.login import log_in, wait_for_boot
     from ontarget.harness.consoles.shell import ConsoleShell
 
     try:
@@ -220,9 +235,13 @@ def _at_console(patient: Patient, ends: float, argv: list[str]) -> bytes:
             left = min(max(ends - patient.clock(), 1.0), _LOG_IN)
             log_in(console, patient.lease.device.console_login, device=patient.name, deadline=left)
             done = ConsoleShell(console, patient.name).run(argv, deadline=left)
-    except (LeaseLost, Fenced):
+            if restarts and done.status == 0:
+                console.expect(_KERNEL_STARTS, deadline=max(ends - patient.clock(), 1.0))
+                wait_for_boot(console, device=patient.name, deadline=max(ends - patient.clock(), 1.0))
+    except (LeaseLost, Fenced, KernelFailed):
         raise
     except InfraError as error:
+        patient.console_is_dead = True
         raise NoWayIn(f"its console is no way in: {error}", device=patient.name) from error
     if done.status != 0:
         said = done.stdout.decode("utf-8", "replace").strip()

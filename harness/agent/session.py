@@ -1,6 +1,5 @@
 """The client's end of the agent: one agent process on one device, for one client."""
 
-import hashlib
 import logging
 import struct
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ontarget.harness.abi import Abi
-from ontarget.harness.agent import build, files, probe, watching
+from ontarget.harness.agent import files, watching
 from ontarget.harness.agent.blobs import Blobs
 from ontarget.harness.agent.calls import result_bits
 from ontarget.harness.agent.conversation import Answer, Conversation
 from ontarget.harness.agent.failures import error_for
 from ontarget.harness.agent.frames import VERSION, Op, PayloadReader, Status, text, texts
+from ontarget.harness.agent.placing import place
 from ontarget.harness.agent.process import Bound, Process
 from ontarget.harness.errors import AgentError, Fenced, OntargetError, WrongAbi
 from ontarget.harness.transports.protocols import Transport
@@ -88,25 +88,11 @@ class AgentSession:
 
         `root` and `abi` are found out on the device if None. Raises AgentError, Fenced, and what the transport raises.
         """
-        done = transport.run(["sh", "-c", probe.SCRIPT, "sh", root or ""])
-        if done.status != 0:
-            said = (done.stderr or done.stdout).decode("utf-8", "replace").strip()
-            raise AgentError(f"expected a POSIX shell; sh ended with {done.status}: {said}", device=device)
-        probed = probe.parse(done.stdout.decode("utf-8", "replace"))
-        abi = abi or probed.abi
-        if abi is None:
-            known = ", ".join(Abi)
-            raise AgentError(f"expected a device with one of the ABIs {known}; it says: {probed.said}", device=device)
-        program = build.program_for(abi)
-        digest = hashlib.sha256(program.read_bytes()).hexdigest()
-        path = str(PurePosixPath(probed.root) / "agent" / digest / build.PROGRAM)
-        if digest not in probed.agents:
-            _log.info("putting the agent on %s", device)
-            transport.put(program, path, executable=True)
+        placed = place(transport, device=device, root=root, abi=abi)
 
         def why_ended() -> OntargetError | None:
             """A newer agent ends an older one without a word, so look who holds the device."""
-            found = transport.run(["cat", f"{probed.root}/fence"]).stdout.decode("utf-8", "replace").split("\n")
+            found = transport.run(["cat", f"{placed.root}/fence"]).stdout.decode("utf-8", "replace").split("\n")
             if len(found) < 2 or (found[0], found[1]) == (fence.store, str(fence.token)):
                 return None
             holder = found[2] if len(found) > 2 and found[2] else "nobody named"
@@ -116,13 +102,13 @@ class AgentSession:
                 device=device,
             )
 
-        conversation = Conversation(transport.open([path, "serve", probed.root]), device, why_ended)
+        conversation = Conversation(transport.open([placed.program, "serve", placed.root]), device, why_ended)
         try:
-            hello = _greet(conversation, fence, abi, digest)
+            hello = _greet(conversation, fence, placed.abi, placed.digest)
         except BaseException:  # whatever it is, nobody else would close the channel
             conversation.close()
             raise
-        return cls(conversation, hello, device, probed.root)
+        return cls(conversation, hello, device, placed.root)
 
     @property
     def grace(self) -> float:
@@ -303,14 +289,14 @@ class AgentSession:
         raise AgentError("65535 processes are open; close those that are done", device=self.device)
 
 
-def _line(owner: str) -> str:
+def one_line(owner: str) -> str:
     """An owner's name as the agent keeps it, in one line."""
     return " ".join(owner.split()).encode()[:200].decode("utf-8", "ignore")
 
 
 def _greet(conversation: Conversation, fence: Fence, abi: Abi, digest: str) -> AgentHello:
     request = struct.pack("<H", VERSION) + text(fence.store) + struct.pack("<Q", fence.token)
-    request += text(_line(fence.owner))
+    request += text(one_line(fence.owner))
     answer = conversation.wait(conversation.send(Op.HELLO, request, what="entering the device"))
     error = answer.error()
     if error is not None:

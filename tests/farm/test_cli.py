@@ -1,11 +1,14 @@
 """The command `ontarget`, as a process."""
 
+import fcntl
 import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -215,17 +218,86 @@ def test_exec_under_a_lease(run: Run) -> None:
     assert listed(run)["here"]["token"] == 1, "it is still the reserved lease"
 
 
-def test_ctrl_c_gives_back(folder: Path, environment: dict[str, str], run: Run) -> None:
-    words = command("exec", "here", "--", "sh", "-c", "echo started; sleep 600")
+def test_ctrl_c_goes_to_the_command_and_the_device_is_free(folder: Path, environment: dict[str, str], run: Run) -> None:
+    words = command("exec", "here", "--", "sh", "-c", "trap 'echo caught; exit 9' INT; echo started; sleep 600")
     with subprocess.Popen(
         words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "started\n"
         process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=30)
+    assert (process.returncode, out, errors) == (9, "caught\n", "")
+    assert listed(run)["here"]["state"] == "available"
+
+
+def test_a_second_ctrl_c_ends_what_does_not_end_at_the_first(
+    folder: Path, environment: dict[str, str], run: Run
+) -> None:
+    words = command("exec", "here", "--", "sh", "-c", "trap 'echo heard' INT; echo started; while :; do sleep 1; done")
+    with subprocess.Popen(
+        words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "heard\n"
+        process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors.strip()) == (130, "ontarget: interrupted")
     assert listed(run)["here"]["state"] == "available"
+
+
+def test_a_command_does_not_outlive_the_lease_of_a_client_that_is_stopped(
+    folder: Path, environment: dict[str, str], run: Run
+) -> None:
+    pids = folder / "pids"
+    script = f"echo $$ > {pids}; sleep 600 & echo $! >> {pids}; echo started; wait"
+    lease = reserved(run, "name=here", "--for", "1h")["lease"]
+    words = command("exec", "--lease", lease, "--", "sh", "-c", script)
+    with subprocess.Popen(words, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        process.send_signal(signal.SIGSTOP)
+        try:
+            assert run("release", lease).returncode == 0
+            assert run("exec", "here", "--", "echo", "next").stdout == "next\n"
+            for pid in pids.read_text().split():
+                eventually(lambda pid=pid: not runs(int(pid)), f"the end of process {pid}")
+        finally:
+            process.send_signal(signal.SIGCONT)
+        assert process.wait(30) == 255
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_in_a_terminal_the_command_has_one_of_its_own(folder: Path, environment: dict[str, str]) -> None:
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 31, 97, 0, 0))
+    words = command("exec", "here", "--", "sh", "-c", "stty size; echo $TERM; read word; echo got $word; sleep 600")
+    with subprocess.Popen(
+        words, cwd=folder, env={**environment, "TERM": "vt100"}, stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        screen = read_until(ours, b"vt100")
+        assert b"31 97" in screen
+        os.write(ours, b"hello\n")
+        read_until(ours, b"got hello")
+        os.write(ours, b"\x03")
+        assert process.wait(30) == 130, "Ctrl-C ended the command, and its status came back"
+    os.close(ours)
+
+
+def read_until(terminal: int, wanted: bytes) -> bytes:
+    screen = b""
+    while wanted not in screen:
+        screen += os.read(terminal, 4096)
+    return screen
 
 
 def test_a_lease_of_the_users_own_is_released_from_anywhere(run: Run) -> None:

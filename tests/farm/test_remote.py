@@ -53,6 +53,21 @@ def test_a_check_that_fails_ends_the_command() -> None:
         stream(LocalTransport("local"), ["sleep", "60"], device="local", stdout=id, stderr=id, check=check)
 
 
+def test_an_interrupt_goes_to_the_command_and_its_status_comes_back() -> None:
+    presses = iter([True])
+    out: list[bytes] = []
+    status = stream(
+        LocalTransport("local"),
+        ["setsid", "-w", "sh", "-c", "trap 'echo caught; exit 9' INT; echo ready; while :; do sleep 0.05; done"],
+        device="local",
+        stdout=out.append,
+        stderr=id,
+        check=lambda: None,
+        interrupted=lambda: b"ready\n" in out and next(presses, False),
+    )
+    assert (status, b"".join(out)) == (9, b"ready\ncaught\n")
+
+
 @given(st.text(max_size=50), st.text(max_size=50))
 def test_news_of_a_text_that_grows(before: str, more: str) -> None:
     assert news(before, before + more) == more

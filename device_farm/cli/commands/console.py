@@ -1,11 +1,10 @@
 """`ontarget console`: a device's serial console in this terminal."""
 
 import os
-import select
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +12,7 @@ import click
 
 from ontarget.device_farm.cli.commands.exec import lease_for
 from ontarget.device_farm.cli.options import DurationType, complete_device, farm_options, is_terminal, say, wait_option
+from ontarget.device_farm.cli.terminal import raw_keys
 from ontarget.harness.errors import DeadlineExceeded, UserError
 from ontarget.harness.transports.protocols import Console
 
@@ -66,7 +66,7 @@ def _print(console: Console, check: Callable[[], None], end: float | None) -> No
 
 
 def _talk(console: Console, check: Callable[[], None], end: float | None) -> None:
-    with _raw() as typed:
+    with raw_keys() as typed:
         while end is None or time.monotonic() < end:
             check()
             data = typed()
@@ -85,23 +85,3 @@ def _show(console: Console, seconds: float) -> None:
         return
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
-
-
-@contextmanager
-def _raw() -> Iterator[Callable[[], bytes]]:
-    """Keys as they are typed, unseen and unchanged, returned by the function without waiting."""
-    import termios
-    import tty
-
-    descriptor = sys.stdin.fileno()
-    before = termios.tcgetattr(descriptor)
-
-    def typed() -> bytes:
-        ready, _, _ = select.select([descriptor], [], [], 0)
-        return os.read(descriptor, 4096) if ready else b""
-
-    tty.setraw(descriptor)
-    try:
-        yield typed
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

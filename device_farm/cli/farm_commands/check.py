@@ -43,8 +43,9 @@ def command(
 
 
 def _checked(farm: "Farm", name: str, only_due: bool, wait: float) -> dict[str, str | float | None]:
-    from ontarget.device_farm import health, ladder
+    from ontarget.device_farm import health
     from ontarget.device_farm.errors import Unhealthy, WaitRanOut
+    from ontarget.device_farm.ladder.deciding import blames_device, state_after
     from ontarget.harness.errors import InfraError
 
     result: dict[str, str | float | None] = {"device": name, "health": "good", "round_trip": None, "detail": None}
@@ -59,9 +60,9 @@ def _checked(farm: "Farm", name: str, only_due: bool, wait: float) -> dict[str, 
                 return {**result, "health": "failed", "detail": str(error)}
             except InfraError as error:
                 lease.check()
-                if not ladder.blames_device(error):
+                if not blames_device(error):
                     raise
-                farm.withdraw(lease, ladder.state_after(error), f"health check failed: {error}")
+                farm.withdraw(lease, state_after(error), f"health check failed: {error}")
                 return {**result, "health": "failed", "detail": str(error)}
     except WaitRanOut as error:
         return {**result, "health": "not free", "detail": str(error)}
