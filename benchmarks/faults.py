@@ -61,7 +61,7 @@ def table(only: str = "") -> bool:
             for fault in faults.ALL:
                 if only in fault.name:
                     rows.append(measured(fault, Path(folder)))
-                    ratios.console.print(f"  {fault.name}: {rows[-1]}")
+                    ratios.console.print(f"  {fault.name}: told {rows[-1].told[:200]}", markup=False, highlight=False)
         finally:
             stop_all(Path(folder, "state"))
     show(rows)
@@ -128,8 +128,6 @@ def show(rows: list[Row]) -> None:
         back = "-" if row.back is None else f"{row.back:.0f} s"
         shown.add_row(row.fault.name, row.fault.what, f"{row.noticed:.1f} s", back, row.by)
     ratios.console.print(shown)
-    for row in rows:
-        ratios.console.print(f"  {row.fault.name}: {row.told[:300]}", markup=False)
 
 
 def soak(seconds: float, *, every: float = 60.0, phone: bool = False, seed: int = 1, out: Path | None = None) -> bool:

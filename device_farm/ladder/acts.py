@@ -182,15 +182,18 @@ _ACTS: Final = {
 
 def _connected(patient: Patient, ends: float, other_than: bytes | None = None) -> "Device":
     """Connect again and again until it works; a device whose boot is `other_than` has not restarted yet."""
+    gone = other_than is None  # until then what it does wrong is what it is restarted for
     while True:
         patient.lease.check()
         try:
             device = patient.farm.connect(patient.lease, progress=patient.progress)
         except (HostKeyRefused, AuthenticationFailed, Fenced):
             raise
-        except (DeviceUnreachable, DeadlineExceeded) as error:
-            if patient.clock() + _PAUSE > ends:
+        except InfraError as error:
+            unreachable = isinstance(error, DeviceUnreachable | DeadlineExceeded)
+            if patient.clock() + _PAUSE > ends or (gone and not unreachable):
                 raise
+            gone = gone or unreachable
             patient.progress(f"{patient.name}: not there yet: {error}")
         else:
             (boot,) = device.session.read_files([_BOOT_ID])
