@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -48,6 +49,15 @@ def to_json(sides: Mapping[str, Sequence[StepTime]]) -> dict[str, object]:
         side: [{"step": one.name, "nanoseconds": one.nanoseconds, "share": round(one.share, 6)} for one in steps]
         for side, steps in sides.items()
     }
+
+
+def to_csv(sides: Mapping[str, Any]) -> str:
+    """What `to_json` gave, as a table: a row for each step, columns of nanoseconds and shares for each side."""
+    rows = [["step", *(f"{side} {what}" for side in sides for what in ("ns", "share"))]]
+    for together in zip(*sides.values(), strict=True):
+        cells = [str(one[key]) for one in together for key in ("nanoseconds", "share")]
+        rows.append([together[0]["step"], *cells])
+    return "".join(",".join(row) + "\n" for row in rows)
 
 
 def in_words(steps: Sequence[StepTime], most: int = 5) -> str:

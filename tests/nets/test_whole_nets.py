@@ -14,7 +14,7 @@ from ontarget.harness.agent.session import AgentSession
 from ontarget.harness.binding import Binding, Case
 from ontarget.harness.errors import NotOffered
 from ontarget.harness.metrics.accuracy import check
-from ontarget.harness.metrics.shares import shared, step_times
+from ontarget.harness.metrics.shares import shared, step_times, to_csv, to_json
 from ontarget.harness.outcomes import Outcome
 from ontarget.suites.bindings import xnnpack
 from ontarget.suites.layers import full
@@ -131,7 +131,14 @@ def test_steps_are_timed_each_in_its_place(debians: StoredBuild) -> None:
 
 
 def test_shares_are_of_the_sum() -> None:
-    assert [one.share for one in shared(["a", "b"], [30.0, 10.0])] == [0.75, 0.25]
+    times = shared(["a", "b"], [30.0, 10.0])
+    assert [one.share for one in times] == [0.75, 0.25]
+    table = to_csv(to_json({"candidate": times, "baseline": shared(["a", "b"], [10.0, 10.0])}))
+    assert table.splitlines() == [
+        "step,candidate ns,candidate share,baseline ns,baseline share",
+        "a,30.0,0.75,10.0,0.5",
+        "b,10.0,0.25,10.0,0.5",
+    ]
 
 
 @pytest.mark.parametrize("name", list(nets()))
