@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -33,7 +33,7 @@ class Live:
         self._told: dict[str, str] = {}
         self._task: asyncio.Task[None] | None = None
 
-    async def events(self) -> AsyncIterator[str]:
+    async def events(self) -> AsyncGenerator[str, None]:
         """What is now, then what changes; a comment every 15 s keeps proxies from closing the line."""
         queue: asyncio.Queue[str] = asyncio.Queue()
         for event in self._told.values() if self._task is not None else ():

@@ -11,8 +11,10 @@ from ontarget.device_farm.database import open_database, opening, rights, schema
 from ontarget.device_farm.errors import NotPermitted
 from ontarget.device_farm.memory.acceptance import Acceptance
 from ontarget.device_farm.memory.memory import Memory
+from ontarget.device_farm.memory.overview import Overview
 from ontarget.device_farm.memory.pruning import Policy
 from ontarget.device_farm.memory.schema import audit, evidence
+from ontarget.harness.results import RunResults
 from support.memories import IDENTITY, TEST, compared, keep
 from support.postgresql import postgresql_database, postgresql_server
 
@@ -48,11 +50,16 @@ def test_a_user_measures_accepts_and_withdraws_and_changes_nothing_else(address_
         keep(memory, compared(rng))
         memory.finish_run(run, [(TEST, "pi", "pi-1", 1.0)])
         memory.finish_run(run, [(TEST, "pi", "pi-1", 2.0)])
+        memory.keep_results(run, RunResults(None, "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", [], []))
         kept = memory.accept(Acceptance(0, TEST, "abcdef1", "meant", "ann", 0.0, memory.now() + 60))
         memory.withdraw(kept.id, "ann", "not any more")
         assert memory.audit()[-1]["role"] == "ann_of_memory"
         assert memory.differences(IDENTITY).differences is None
     database = open_database(address_of["ontarget_user"])
+    overview = Overview(database)
+    assert overview.results(run) is not None
+    assert overview.queue() == []
+    assert overview.last_seen()["pi-1"].at > 0
     for change in (update(evidence).values(samples=None), delete(evidence), delete(audit)):
         with pytest.raises(NotPermitted), database.writing() as connection:
             connection.execute(change)

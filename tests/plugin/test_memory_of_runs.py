@@ -1,5 +1,6 @@
 """What runs keep on the store of their devices, and what later runs make of it."""
 
+import html
 import json
 import re
 import sqlite3
@@ -69,7 +70,12 @@ def rows(desk: Desk, query: str) -> list[tuple[Any, ...]]:
 def test_a_run_keeps_its_comparisons_and_the_next_goes_on(desk: Desk) -> None:
     words = ("--on", "local", "--candidate", "fast.so", "--baseline", "fast.so", "test_it.py")
     assert desk.run(*words, "--commit", OLD).status == 0
-    assert desk.run(*words, "--commit", NEW).status == 0
+    second = desk.run(*words, "--commit", NEW)
+    assert second.status == 0
+    ontarget(desk).done("report", "--results", NEW[:8], "--html", "run.html")
+    page = (desk.folder / "run.html").read_text()
+    assert second.records()[0]["message"] in html.unescape(page), "the store keeps what the run's file says"
+    assert rows(desk, "SELECT sum(count) FROM run_total") == [(2,)]
     with Memory.open(f"sqlite:///{store(desk)}") as memory:
         ((test, device, check),) = memory.known_series()
         assert (test, device, check) == ("test_it::test_speed[local]", "local", "latency")
