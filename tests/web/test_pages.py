@@ -1,13 +1,19 @@
 """What each page of the farm says, from SQLite and from PostgreSQL."""
 
 import re
+from dataclasses import replace
 from html import unescape
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from ontarget.device_farm.git import WorkTree
 from ontarget.device_farm.leases.store import DeviceState
-from support.farm_pages import COMMITS, SCRIPT, STEP_AT, PageFarm, commit_name
+from ontarget.device_farm.web.access import Access
+from ontarget.device_farm.web.app import make_app
+from support.farm_pages import COMMIT_URL, COMMITS, SCRIPT, STEP_AT, PageFarm, commit_name
+from support.histories import repository, source
 from support.memories import TEST
 
 
@@ -92,6 +98,17 @@ def test_a_history_has_levels_changes_and_the_commits_of_its_points(client: Test
     assert point["answer"] == "regressed"
     assert point["link"].endswith(commit_name(STEP_AT))
     assert point["run"].startswith("/runs/")
+
+
+def test_a_points_commits_are_told_by_the_repository(farm: PageFarm, tmp_path: Path) -> None:
+    made = repository(tmp_path / "lib", [source(work=turns) for turns in (1, 2, 3, 4)])
+    client = TestClient(make_app(replace(farm.site, tree=WorkTree(made.folder)), Access(None)), "http://127.0.0.1")
+    first, *_, last = made.commits
+    told = client.get("/commits.json", params={"after": first, "until": last}).json()
+    assert [one["subject"] for one in told] == ["commit 1", "commit 2", "commit 3"]
+    assert told[-1] == {"name": last[:10], "subject": "commit 3", "link": COMMIT_URL.replace("{commit}", last)}
+    for after, until in ((first, "--all"), ("", last), ("0" * 40, last)):
+        assert client.get("/commits.json", params={"after": after, "until": until}).status_code == 404
 
 
 def test_a_history_grows_with_the_store(client: TestClient, farm: PageFarm) -> None:
