@@ -15,6 +15,7 @@ from ontarget.harness.errors import NotOffered
 from ontarget.harness.metrics.accuracy import Launcher
 from ontarget.suites.cases import make_case
 from ontarget.suites.layers import Layer, core, full
+from ontarget.suites.promises import promised
 from ontarget.suites.reference_cache import ReferenceCache
 
 
@@ -66,7 +67,7 @@ def check_accuracy(
 ) -> None:
     """The library's result against the float64 reference and the baseline's error. Raises NotOffered."""
     case = _case(layer, dtype, binding)
-    expected = ReferenceCache().reference(case)
+    expected = promised(binding, case, ReferenceCache().reference(case))
     accuracy.check(
         prepared(binding, case),
         candidate,

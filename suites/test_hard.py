@@ -7,7 +7,7 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from ontarget.harness.agent.buffers import STRICT
-from ontarget.harness.binding import Binding, Case
+from ontarget.harness.binding import Binding
 from ontarget.harness.errors import NotOffered
 from ontarget.harness.metrics.accuracy import Launcher
 from ontarget.suites.cases import make_case, reference
@@ -15,6 +15,7 @@ from ontarget.suites.hard.hardships import HARDSHIPS, Hardship, judged
 from ontarget.suites.hard.shapes import layer_of, shapes
 from ontarget.suites.kernels import Checker, prepared
 from ontarget.suites.operators import operators
+from ontarget.suites.promises import promised
 
 # What the core suite has of them: the least that shows each kind, in the dtypes that it tests.
 _QUICK = ("f32", "qs8")
@@ -48,7 +49,7 @@ def test_sizes(
 ) -> None:
     _offered(binding, op, dtype)
     case = make_case(layer_of(op, shape), dtype)
-    expected = reference(case)
+    expected = promised(binding, case, reference(case))
     accuracy.check(
         prepared(binding, case),
         candidate,
@@ -74,8 +75,7 @@ def test_hardship(
     _offered(binding, op, dtype)
     case = hardship.make(op, dtype)
     with np.errstate(all="ignore"):  # what is not finite is meant
-        unjudged = reference(case)
-    expected = judged(hardship, case, unjudged, _unpromised(binding, case, hardship.asked))
+        expected = judged(hardship, binding, case, reference(case))
     accuracy.check(
         prepared(binding, case),
         candidate,
@@ -90,12 +90,3 @@ def test_hardship(
 def _offered(binding: Binding, op: str, dtype: str) -> None:
     if reason := binding.offers(op, dtype):
         raise NotOffered(f"{op} in {dtype}: {reason}")
-
-
-def _unpromised(binding: Binding, case: Case, promise: str) -> str | None:
-    """Why the library does not promise this; a binding that says nothing promises all but memory that is shared."""
-    says = getattr(binding, "unpromised", None)
-    if says is not None:
-        reason: str | None = says(case.op, case.dtype, promise)
-        return reason
-    return "its binding does not say that output and input may share memory" if case.in_place else None

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ontarget.harness.agent.buffers import STRICT, Placing
-from ontarget.harness.binding import Case, Quantization
+from ontarget.harness.binding import Binding, Case, Quantization
 from ontarget.harness.errors import NotOffered
 from ontarget.harness.metrics.tolerance import Tolerance, Underflow, Unjudged
 from ontarget.suites.cases import make_case
 from ontarget.suites.hard.shapes import layer_of, without_batch
 from ontarget.suites.operators.draft import FLOATS, MIDDLE, Expected
 from ontarget.suites.operators.products import CONVOLUTIONS
+from ontarget.suites.promises import promised, unpromised
 
 PRODUCTS = frozenset((*CONVOLUTIONS, "deconv2d", "gemm"))
 _POOLS = frozenset({"max_pool2d", "average_pool2d", "global_average_pool"})
@@ -29,8 +30,8 @@ Tensors = Mapping[str, NDArray[Any]]
 class Hardship:
     """`make` gives the case of an operator in a dtype; `ops` and `dtypes` are those for which it means something.
 
-    `placing` is where the buffers lie. `promise` is what the binding is asked for, by default the name. `lenient` says
-    how the result is judged if that is not promised; where it is None, the case is then not run.
+    `placing` is where the buffers lie. `asks` is what the binding has to promise, by default the name, "" for nothing.
+    `lenient` says how the result is judged if it does not; where it is None, the case is then not run.
     """
 
     name: str
@@ -39,25 +40,24 @@ class Hardship:
     make: Callable[[str, str], Case]
     placing: Placing = STRICT
     lenient: Callable[[Case, Expected, str], Tolerance] | None = None
-    promise: str = ""
+    asks: str | None = None
     core: bool = False
 
     @property
     def asked(self) -> str:
-        return self.promise or self.name
+        return self.name if self.asks is None else self.asks
 
 
-def judged(hardship: Hardship, case: Case, expected: Expected, reason: str | None) -> Expected:
-    """What the case should give; `reason` is why its binding does not promise it, None if it does.
-
-    Raises NotOffered where nothing of it can be judged then.
-    """
-    expected = Expected(_stored(case, expected.values), _with_underflow(expected.tolerance))
+def judged(hardship: Hardship, binding: Binding, case: Case, expected: Expected) -> Expected:
+    """What the case should give, as far as the binding promises it. Raises NotOffered where nothing of it is left."""
+    kept = Expected(_stored(case, expected.values), _with_underflow(expected.tolerance))
+    kept = promised(binding, case, kept)
+    reason = unpromised(binding, case, hardship.asked) if hardship.asked else None
     if reason is None:
-        return expected
+        return kept
     if hardship.lenient is None:
         raise NotOffered(f"{case.layer} in {case.dtype}, {hardship.name}: {reason}")
-    return replace(expected, tolerance=hardship.lenient(case, expected, reason))
+    return replace(kept, tolerance=hardship.lenient(case, kept, reason))
 
 
 def _stored(case: Case, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -82,19 +82,6 @@ def _with_underflow(rule: Tolerance) -> Tolerance:
 def _not_numbers(case: Case, expected: Expected, reason: str) -> Tolerance:
     del case
     return Unjudged(expected.tolerance, np.isnan(expected.values), reason)
-
-
-def _flushed(case: Case, expected: Expected, reason: str) -> Tolerance:
-    """Numbers below the smallest normal one may be 0 on the way in and out: 2 to the number of bits of such steps."""
-    return Underflow(expected.tolerance, steps=2.0 ** np.finfo(case.output_dtype).nmant * _gain(case), reason=reason)
-
-
-def _gain(case: Case) -> float:
-    """By how much inputs that are lost may count in one output."""
-    if case.op not in PRODUCTS:
-        return 1.0
-    weights = np.abs(case.tensors["weights"].astype(np.float64))
-    return 2.0 + float(weights.reshape(len(weights), -1).sum(axis=1).max())
 
 
 def _changed(case: Case, **tensors: NDArray[Any]) -> Case:
@@ -214,11 +201,9 @@ HARDSHIPS = (
     Hardship("nan", _EVERY, _FLOATS, _nan, lenient=_not_numbers, core=True),
     Hardship("infinity", _EVERY - {"lrn", "layer_norm"}, _FLOATS, _infinity, lenient=_not_numbers),
     Hardship("overflow", PRODUCTS | {"add"}, _FLOATS, _overflow),
-    Hardship("denormals", _IMAGES, _FLOATS, _denormals, lenient=_flushed),
-    Hardship(
-        "underflow", frozenset({"sigmoid", "softmax"}), _FLOATS, _underflow, lenient=_flushed, promise="denormals"
-    ),
-    Hardship("large", _CURVES, _FLOATS, _large, lenient=_flushed, promise="denormals"),
+    Hardship("denormals", _IMAGES, _FLOATS, _denormals, asks=""),
+    Hardship("underflow", frozenset({"sigmoid", "softmax"}), _FLOATS, _underflow, asks=""),
+    Hardship("large", _CURVES, _FLOATS, _large, asks=""),
     Hardship("zeros", _EVERY, _ALL, _zeros),
     Hardship("saturation", _RESCALED, _GRIDS, _saturation, core=True),
     Hardship("extremes", _IMAGES - _MOVED, _GRIDS, _extremes),

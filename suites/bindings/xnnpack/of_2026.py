@@ -77,7 +77,7 @@ def set_up(
     if operator.workspace:
         # A mean of floats is summed where it is written: from a workspace it would be converted, by no function.
         size = 0 if (case.op, case.dtype) == ("global_average_pool", "f32") else int(library.read(needed))
-        workspace = (library.buffer(size, np.uint8, name="workspace") if size else None,)
+        workspace = (_memory(library, size) if size else None,)
     library.send(PROTOTYPES, f"xnn_setup_{name}", handle.value, *workspace, *inputs.values(), output, returns=0)
 
 
@@ -87,7 +87,12 @@ def _grid(library: Process, case: Case, key: str) -> Buffer | None:
     if quantization is None:
         return None
     packed = struct.pack("<if", quantization.zero_point, quantization.scale)
-    return library.buffer(np.frombuffer(packed, np.uint8), name=f"grid of {key}")
+    return library.buffer(np.frombuffer(packed, np.uint8), name=f"grid of {key}", misalignment=0, alignment=8)
+
+
+def _memory(library: Process, size: int) -> Buffer:
+    """A workspace: "must be aligned to XNN_ALLOCATION_ALIGNMENT", which is 64 bytes."""
+    return library.buffer(size, np.uint8, name="workspace", misalignment=0, alignment=64)
 
 
 def _rows(library: Process, case: Case) -> tuple[int, ...]:

@@ -26,4 +26,6 @@ def unpromised(op: str, dtype: str, promise: str) -> str | None:
         return _CLAMPED
     if promise == "in_place" and op not in _ELEMENTWISE:
         return _SHARED
+    if promise == "empty" and op == "batch_gemm":
+        return "xnn_reshape_batch_matrix_multiply_nc refuses a batch of none with xnn_status_invalid_parameter"
     return None
