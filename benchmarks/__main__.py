@@ -14,6 +14,7 @@ NAMES = (
     "levels",
     "makespan",
     "memory",
+    "references",
     "startup",
     "verdicts",
 )
