@@ -43,10 +43,10 @@ _KINDS: Final = (
         ),
     ),
     (FaultKind.LOCKUP, re.compile(r"(BUG: soft lockup|Watchdog detected hard LOCKUP|NMI watchdog: .*LOCKUP).*")),
-    (FaultKind.STALL, re.compile(r"rcu\S*: (INFO: )?\S+ (self-)?detected (expedited )?stalls?.*")),
+    (FaultKind.STALL, re.compile(r"(rcu: )?INFO: rcu\S* (self-)?detected (expedited )?stalls?\b.*")),
     (FaultKind.HUNG_TASK, re.compile(r"INFO: task \S+ blocked for more than \d+ seconds.*")),
     (FaultKind.READ_ONLY, re.compile(r".*[Rr]emounting filesystem read-only.*")),
-    (FaultKind.STORAGE, re.compile(r"(EXT4-fs error|F2FS-fs .*error|\S*I/O error,? dev |mmc\d+: error ).*")),
+    (FaultKind.STORAGE, re.compile(r"(EXT4-fs error|F2FS-fs .*error|(\S+: )?I/O error,? dev |mmc\d+: error ).*")),
 )
 # The log's own time, a priority, the kernel's time with its processor or task, and how far netconsole numbers it.
 _BEFORE: Final = re.compile(r"^(\d{4}-\d\d-\d\dT\S+ )?(<\d+>)?(\[ *\d+\.\d+\](\[ *[CT]\d+\])? ?)?(watchdog: )?")

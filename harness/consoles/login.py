@@ -20,8 +20,8 @@ _BOOTED: Final = rb"(?:%b)|(?:%b)|(?:%b)" % (_LOGIN, _PROMPT, _PANIC)
 _ANY: Final = re.compile(
     rb"(?P<refused>%b)|(?P<login>%b)|(?P<password>%b)|(?P<prompt>%b)" % (_REFUSED, _LOGIN, _PASSWORD, _PROMPT)
 )
-# How long a line is quiet before it is asked again.
-_QUIET: Final = 3.0
+# How long a line is quiet before it is asked again; a wrong password is answered after three seconds.
+_QUIET: Final = 6.0
 _INTERRUPT: Final = b"\x03"
 
 
@@ -60,15 +60,17 @@ def log_in(
     """
     ends = clock() + deadline
     given = asked_user = False
-    console.write(_INTERRUPT + b"\r")
+    console.write(b"\r")
     while (left := ends - clock()) > 0:
         try:
             seen = console.expect(_ANY.pattern, deadline=min(left, _QUIET))
         except DeadlineExceeded:
-            console.write(b"\r")
+            console.write(_INTERRUPT + b"\r")  # somebody has left something running there
             continue
         found = _ANY.search(seen)
         what = found.lastgroup if found else None
+        if what == "refused" and not given:
+            continue  # what somebody had typed before
         if what == "refused" or (what == "login" and given):
             raise AuthenticationFailed(
                 f"the console refused {login.user!r}: give the right user and password as `login` in the farm file",
