@@ -5,22 +5,28 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from ontarget.device_farm.debian import libraries
+from ontarget.device_farm.libraries import fetch
+from ontarget.harness.abi import Abi
 from ontarget.harness.agent.session import AgentSession
 from ontarget.harness.binding import Binding, Case
+from ontarget.harness.builds import parse_build
 from ontarget.harness.errors import NotOffered
 from ontarget.harness.metrics.accuracy import check
 from ontarget.harness.metrics.shares import shared, step_times, to_csv, to_json
+from ontarget.harness.metrics.tolerance import Exact
 from ontarget.harness.outcomes import Outcome
 from ontarget.suites.bindings import xnnpack
+from ontarget.suites.kernels import prepared as one_layer
 from ontarget.suites.layers import full
 from ontarget.suites.nets.building import Built, build
 from ontarget.suites.nets.chain import reference, through
 from ontarget.suites.nets.errors import spread, with_activations
+from ontarget.suites.nets.operators import expect
 from ontarget.suites.nets.running import prepared
 from ontarget.suites.nets.tables import BadNetError, nets, parse
 from ontarget.suites.operators import operators
@@ -31,8 +37,6 @@ from support.stored_builds import StoredBuild, local_session
 
 XNNPACK: Binding = xnnpack
 NAIVE: Binding = NaiveBinding()
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-NEEDED = ("libcpuinfo.so.0", "libpthreadpool.so.0")
 ON_NAIVE = ("dlrm", "rnnt", "transformer")
 ON_XNNPACK = tuple(name for name in nets() if name not in ON_NAIVE)
 # What a net's table has as another operator than the layers it is made of.
@@ -45,10 +49,20 @@ def session() -> Iterator[AgentSession]:
         yield started
 
 
+def stored(session: AgentSession, name: str) -> StoredBuild:
+    abi = Abi(platform.machine())
+    bundle = parse_build([str(fetch(name, abi))], name, xnnpack.soname).bundle(abi)
+    return StoredBuild.store(session, name, bundle.library.path, [needed.path for needed in bundle.dependencies])
+
+
+@pytest.fixture(scope="module", params=["xnnpack-2022", "xnnpack-2026"])
+def library(request: pytest.FixtureRequest, session: AgentSession) -> StoredBuild:
+    return stored(session, request.param)
+
+
 @pytest.fixture(scope="module")
 def debians(session: AgentSession) -> StoredBuild:
-    folder = libraries("libxnnpack0", ARCHITECTURES[platform.machine()])
-    return StoredBuild.store(session, "xnnpack", folder / xnnpack.soname, [folder / name for name in NEEDED])
+    return stored(session, "xnnpack-2022")
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +75,10 @@ def small(name: str) -> Built:
 
 
 @pytest.mark.parametrize("name", ON_XNNPACK)
-def test_a_net_is_right_from_end_to_end(debians: StoredBuild, name: str) -> None:
+def test_a_net_is_right_from_end_to_end(library: StoredBuild, name: str) -> None:
     expected = reference(small(name))
     call = prepared(XNNPACK, small(name))
-    judged = check(call, debians, debians, expected=expected.values, tolerance=expected.tolerance, threads=2)
+    judged = check(call, library, library, expected=expected.values, tolerance=expected.tolerance, threads=2)
     assert judged.outcome is Outcome.PASS, judged.message
     assert judged.candidate.elements == expected.values.size
 
@@ -103,6 +117,29 @@ def test_one_wrong_weight_in_the_middle_is_seen_at_the_end(debians: StoredBuild,
     expected = reference(built)
     judged = check(prepared(XNNPACK, bad), debians, expected=expected.values, tolerance=expected.tolerance)
     assert judged.outcome is Outcome.WRONG
+
+
+JOINING: Mapping[str, tuple[tuple[int, ...], Mapping[str, Any], tuple[int, ...]]] = {
+    "relu": ((3, 5), {}, (3, 5)),
+    "relu6": ((2, 1, 7), {}, (2, 1, 7)),
+    "slice": ((4, 9), {"begin": 3, "channels": 3}, (4, 3)),
+    "concat": ((4, 9), {}, (4, 18)),
+    "transpose": ((2, 3, 5), {"order": (2, 0, 1)}, (5, 2, 3)),
+}
+
+
+@pytest.mark.parametrize("op", JOINING)
+def test_what_joins_layers_moves_every_number_to_its_place(library: StoredBuild, op: str) -> None:
+    shape, attributes, output = JOINING[op]
+    x = 4 * np.random.default_rng(2).standard_normal((2, *shape)).astype(np.float32)
+    tensors = {"input": x[0], **({"input2": x[1]} if op == "concat" else {})}
+    case = Case(op, "f32", f"net/{op}", {"input": shape, **attributes}, tensors, output, "float32")
+    if op == "transpose" and library.label == "xnnpack-2022":
+        with pytest.raises(NotOffered, match="XNNPACK of 2022 has no transpose"):
+            XNNPACK.prepare(library.launch(), case)
+        return
+    judged = check(one_layer(XNNPACK, case), library, expected=expect(case).values, tolerance=Exact())
+    assert judged.outcome is Outcome.PASS, judged.message
 
 
 def test_every_activation_can_be_read_and_is_near_its_reference(debians: StoredBuild) -> None:

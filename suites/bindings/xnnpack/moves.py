@@ -44,7 +44,7 @@ int xnn_reshape_transpose_nd_x32(
   xnn_operator_t op, size_t num_dims, const size_t *shape, const size_t *perm, pthreadpool_t threadpool);
 int xnn_setup_transpose_nd_x32(xnn_operator_t op, const void *input, void *output);
 """
-_CLAMP, _F32, _NO_FLAGS = 1, 1, 0
+_CLAMP, _F32, _NO_FLAGS = 4, 1, 0
 _LIMITS = {"relu": (0.0, inf), "relu6": (0.0, 6.0), "concat": (-inf, inf), "slice": (-inf, inf)}
 _FUNCTIONS = {
     "2022": ("xnn_create_clamp_nc_f32", "xnn_setup_clamp_nc_f32"),
