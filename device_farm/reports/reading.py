@@ -39,15 +39,10 @@ def results_from(plain: Any, name: str) -> RunResults:
     if plain.get("schema") != SCHEMA:
         raise BadResults(f"{name}: expected results of schema {SCHEMA}, found {plain.get('schema')!r}: update ontarget")
     try:
-        return RunResults(
-            commit=plain["commit"],
-            started=str(plain["started"]),
-            finished=str(plain["finished"]),
-            devices=[DeviceRecord(**_known(DeviceRecord, device)) for device in plain["devices"]],
-            tests=[_check(check) for check in plain["tests"]],
-            accepted=list(plain.get("accepted") or ()),
-            self_test=plain.get("self_test"),
-        )
+        values = _known(RunResults, plain)
+        values["devices"] = [DeviceRecord(**_known(DeviceRecord, device)) for device in plain["devices"]]
+        values["tests"] = [_check(check) for check in plain["tests"]]
+        return RunResults(**values)
     except (KeyError, TypeError, ValueError) as error:
         raise BadResults(f"{name}: it is not as pytest writes it ({type(error).__name__}: {error})") from error
 

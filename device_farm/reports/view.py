@@ -111,6 +111,13 @@ class RunView:
         return sorted((check for check in self.checks if check.improved), key=_effect_of)
 
     @cached_property
+    def not_offered(self) -> Mapping[str, int]:
+        """How many checks the library or its binding has nothing for, by operator and dtype."""
+        found = (check for check in self.checks if check.outcome is Outcome.NOT_OFFERED)
+        names = (" ".join(filter(None, (check.operator, check.record.dtype))) for check in found)
+        return dict(sorted(Counter(names).items()))
+
+    @cached_property
     def counts(self) -> Mapping[Outcome, int]:
         return ordered(Counter(check.outcome for check in self.checks))
 

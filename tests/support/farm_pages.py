@@ -125,7 +125,17 @@ def failing_results() -> RunResults:
         _check(pool, "phone", "phone-1", "max_pool", "latency", Outcome.PASS, "not slower by 2.0 %", right, quantiles),
     ]
     devices = [DeviceRecord("pi-1", "pi", "board", "aarch64", {"cpu_mhz": 1800.0, "temperature_c": 61.0})]
-    return RunResults(commit_name(99), "2033-05-18T03:33:20Z", "2033-05-18T03:35:20Z", devices, tests)
+    shares = {side: [{"step": "conv1", "nanoseconds": 900.0, "share": 0.9}] for side in ("candidate", "baseline")}
+    tests[4] = replace(tests[4], shares=shares, rerun="phone-1 was offline")
+    tests.append(_check(conv, "tv", "tv-1", "conv2d", None, Outcome.NOT_OFFERED, "no such operator"))
+    return RunResults(
+        commit_name(99),
+        "2033-05-18T03:33:20Z",
+        "2033-05-18T03:35:20Z",
+        devices,
+        tests,
+        left_out=[{"id": "kernels.test_last::test_last"}],
+    )
 
 
 def _check(

@@ -71,7 +71,7 @@ def test_who_broke_a_kernel_gets_from_the_farm_to_the_figures(browser: Browser, 
     browser.look(PHONE)
     browser.open(f"{served}/runs?words=topic")
     browser.find("main tbody a").click()
-    assert "4 of 5 checks failed" in browser.text("h1")
+    assert "4 of 6 checks failed" in browser.text("h1")
     browser.click("conv2d f32", within="tr:nth-of-type(3)")
     words = browser.text()
     assert "+3.1 % (+2.4 to +3.9 %)" in words

@@ -28,7 +28,9 @@ def test_the_farm_shows_states_holders_queue_and_temperature(client: TestClient)
     assert "1 waiting next: anna@desk, came" in words
     assert "61 °C" in words, "as of the last comparison on it"
     assert "pi-2 pi ● quarantined too hot" in words
-    assert "✗ 1 wrong ✗ 1 crashed ▲ 1 regressed ! 1 infra ✓ 1 pass" in words, "the newest run's verdicts"
+    assert "✗ 1 wrong ✗ 1 crashed ▲ 1 regressed ! 1 infra – 1 not-offered ✓ 1 pass" in words, (
+        "the newest run's verdicts"
+    )
 
 
 @pytest.mark.parametrize("path", ["/", "/devices/pi-2", "/runs/{run}", "/runs/{run}/checks/1"])
@@ -41,12 +43,21 @@ def test_what_names_and_messages_say_is_never_markup(client: TestClient, farm: P
 def test_a_run_shows_what_failed_first_and_models_by_operators(client: TestClient, farm: PageFarm) -> None:
     page = client.get(f"/runs/{farm.run}").text
     words = said(page)
-    assert "4 of 5 checks failed" in words
+    assert "4 of 6 checks failed" in words
     assert words.index("✗ wrong max_pool f32") < words.index("▲ regressed conv2d f32") < words.index("! infra max_pool")
     assert "+3.1 % +2.4 to +3.9 %" in words
     assert 'aria-label="conv2d on phone: 1 crashed"' in page
     assert 'aria-label="conv2d on pi: 1 regressed, +3.1 %"' in page
     assert f"https://git.example.org/lib/commit/{commit_name(99)}" in page
+
+
+def test_a_run_says_what_was_not_tested_and_what_was_run_again(client: TestClient, farm: PageFarm) -> None:
+    words = said(client.get(f"/runs/{farm.run}").text)
+    assert "conv2d f32: not offered, 1 check" in words
+    assert "kernels.test_last::test_last: left out" in words
+    check = said(client.get(f"/runs/{farm.run}/checks/4").text)
+    assert "Run again phone-1 was offline" in check
+    assert "conv1 900 ns, 90 % 900 ns, 90 %" in check
 
 
 def test_a_cell_leads_to_its_checks(client: TestClient, farm: PageFarm) -> None:
@@ -158,7 +169,7 @@ def test_runs_are_found_by_commit_and_branch_and_come_in_pages(client: TestClien
     ("path", "problem"),
     [
         ("/runs/0123", "knows no run '0123'"),
-        ("/runs/{run}/checks/5", "has 5 checks, and none of number 5"),
+        ("/runs/{run}/checks/6", "has 6 checks, and none of number 6"),
         ("/devices/pi-9", "no device of this farm is named 'pi-9'"),
         ("/test?name=test_x", "Nothing is remembered of the test"),
         ("/nothing", "There is no such page"),

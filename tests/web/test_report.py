@@ -84,7 +84,7 @@ def test_a_results_file_is_recognised_by_the_store(line: CommandLine) -> None:
     (line.folder / "ontarget-results.json").write_text(json.dumps({"schema": 1, **asdict(failing_results())}))
     said = line.run("report", "--html", "report.html")
     assert said.returncode == 0
-    assert "4 of 5 checks failed" in said.stderr
+    assert "4 of 6 checks failed" in said.stderr
     assert 'data-chart="pairs"' in (line.folder / "report.html").read_text()
 
 
