@@ -17,10 +17,14 @@ from ontarget.device_farm.inventory import load
 from ontarget.device_farm.power.protocols import Cycler, Power, PowerController
 from ontarget.device_farm.power.uhubctl import power_state
 from ontarget.harness.errors import AuthenticationFailed, InfraError, UserError
+from support.phones import AdbServer, adb_server, running_phone
 from support.relays import PASSWORD, USER, Kind, Relay, serving, shelly_gen1, shelly_gen2, tasmota, tasmota_of_one
+
+__all__ = ["adb_server"]
 
 # What each driver needs at least; a new driver adds its line here.
 SETTINGS: dict[str, dict[str, object]] = {
+    "adb": {"serial": "R58M12ABCDE"},
     "command": {"on": ["pdu", "on"], "off": ["pdu", "off"]},
     "labgrid": {"coordinator": "lab1:20408", "place": "pi4-03", "holder": "host/user"},
     "qmp": {"board": "switched"},
@@ -217,6 +221,17 @@ def test_a_hub_whose_port_stays_on_is_told(tmp_path: Path) -> None:
     assert isinstance(opened, PowerController)
     with pytest.raises(InfraError, match=r"unit: expected port 2 of hub 1-1 to be off.*does this hub switch power"):
         opened.switch(False)
+
+
+def test_a_phone_is_restarted_through_its_adb_server(adb_server: AdbServer, tmp_path: Path) -> None:
+    with running_phone(tmp_path) as phone:
+        adb_server.transport(phone).close()  # it is known there
+        host = adb_server.address(phone)
+        settings = {"serial": host.serial, "server": f"{host.host}:{host.port}"}
+        power.cycle(power.open_power("phone-7", "adb", settings), off_for=5.0)
+        assert phone.reboots == 1
+    with pytest.raises(InfraError, match="phone-7: "):
+        power.cycle(power.open_power("phone-7", "adb", {**settings, "serial": "nobody"}), off_for=5.0)
 
 
 @given(st.text(), st.integers(1, 20))
