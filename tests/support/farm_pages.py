@@ -45,6 +45,19 @@ class PageFarm:
 
 def make_farm(address: str) -> PageFarm:
     """`address` is of a store that has the newest schema, and nothing in it."""
+    fill(address)
+    return open_farm(address)
+
+
+def fill(address: str) -> None:
+    """Runs and their histories. It takes a while: copies of the store do as well."""
+    with Memory.open(address) as memory:
+        _fill_history(memory)
+        _fail(memory)
+
+
+def open_farm(address: str) -> PageFarm:
+    """A filled store, with devices whose state, holder and queue are of now."""
     database = open_database(address)
     store, memory, overview = SqlLeaseStore(database), Memory(database), Overview(database)
     names = ("pi-1", "pi-2", "phone-1")
@@ -54,8 +67,7 @@ def make_farm(address: str) -> PageFarm:
         raise AssertionError("a new farm's device is free")
     store.acquire(LeaseRequest((("pi-1",),), "anna@desk", f"look {SCRIPT}", 600.0), queue=True)
     store.set_state("pi-2", DeviceState.QUARANTINED, f"too hot {SCRIPT}", "admin")
-    _fill_history(memory)
-    run = _fail(memory)
+    run = overview.runs(newest=1)[0].id
     return PageFarm(address, store, memory, overview, Site(store, memory, overview, COMMIT_URL), run, held[0])
 
 
@@ -88,7 +100,7 @@ def _at(number: int) -> str:
     return f"2001-09-{9 + number // 24:02}T{number % 24:02}:46:40Z"
 
 
-def _fail(memory: Memory) -> str:
+def _fail(memory: Memory) -> None:
     """A run with one regression, one wrong result, one crash and one lost device, the rest right."""
     results = failing_results()
     run = memory.begin_run(
@@ -106,7 +118,6 @@ def _fail(memory: Memory) -> str:
     memory.record(run, identity, found, record_of(found, identity, Outcome.REGRESSED))
     memory.keep_results(run, results)
     memory.finish_run(run)
-    return run
 
 
 def failing_results() -> RunResults:

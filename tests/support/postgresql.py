@@ -152,6 +152,21 @@ def database(server: URL) -> Iterator[str]:
         engine.dispose()
 
 
+@contextmanager
+def copied(filled: URL) -> Iterator[str]:
+    """The address of a copy of a database that nobody is connected to, gone afterwards."""
+    name = f"ontarget_{secrets.token_hex(6)}"
+    engine = administration(filled)
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {filled.database}"))
+    try:
+        yield address(filled, name)
+    finally:
+        with engine.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        engine.dispose()
+
+
 def address(server: URL, name: str, *, user: str | None = None) -> str:
     """What an inventory names as the store; without a password, as stores' addresses are."""
     return server.set(drivername="postgresql", database=name, username=user or server.username).render_as_string()

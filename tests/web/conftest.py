@@ -1,34 +1,60 @@
 """A farm with things to see, on either store; its pages in a process of their own; a browser."""
 
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import URL, make_url
 from starlette.testclient import TestClient
 
 from ontarget.device_farm.web.access import Access
 from ontarget.device_farm.web.app import make_app
 from support.browser import Browser, opened
 from support.commands import CommandLine
-from support.farm_pages import PageFarm, farm_file, make_farm
+from support.farm_pages import PageFarm, farm_file, fill, make_farm, open_farm
 from support.memories import initialised
+from support.postgresql import copied, database
 
 LOCAL = "http://127.0.0.1"
+
+
+@pytest.fixture(scope="session")
+def filled_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("filled") / "farm.db"
+    fill(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def filled_database(postgresql_server: URL) -> Iterator[URL]:
+    with database(postgresql_server) as address:
+        fill(initialised(address))
+        yield make_url(address)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def farm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PageFarm]:
     if request.param == "sqlite":
-        address = f"sqlite:///{tmp_path / 'farm.db'}"
-    else:
-        address = initialised(request.getfixturevalue("postgresql_database"))
-    made = make_farm(address)
-    yield made
-    made.close()
+        shutil.copy(request.getfixturevalue("filled_file"), tmp_path / "farm.db")
+        with closing(open_farm(f"sqlite:///{tmp_path / 'farm.db'}")) as opened_farm:
+            yield opened_farm
+        return
+    filled: URL = request.getfixturevalue("filled_database")
+    with copied(filled) as address, closing(open_farm(address)) as opened_farm:
+        yield opened_farm
+
+
+@pytest.fixture
+def one_farm(filled_file: Path, tmp_path: Path) -> Iterator[PageFarm]:
+    shutil.copy(filled_file, tmp_path / "farm.db")
+    with closing(open_farm(f"sqlite:///{tmp_path / 'farm.db'}")) as opened_farm:
+        yield opened_farm
 
 
 @pytest.fixture

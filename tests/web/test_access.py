@@ -13,15 +13,10 @@ from ontarget.device_farm.web.access import COOKIE, SESSION_SECONDS, Access, fin
 from ontarget.device_farm.web.app import make_app
 from ontarget.harness.errors import MissingFile
 from support.commands import CommandLine
-from support.farm_pages import PageFarm, make_farm
+from support.farm_pages import PageFarm
 
 TOKEN = "a-token-of-the-farm-1234"
 PAGES = ("/", "/runs", "/tests", "/metrics", "/events", "/series.json", "/devices/pi-1", "/nothing")
-
-
-@pytest.fixture
-def one_farm(tmp_path: Path) -> PageFarm:
-    return make_farm(f"sqlite:///{tmp_path / 'farm.db'}")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from ontarget.device_farm.leases.store import LeaseRequest
 from ontarget.device_farm.memory.overview import Overview
 from support.commands import CommandLine
-from support.farm_pages import COMMITS, farm_file, make_farm
+from support.farm_pages import COMMITS, PageFarm, farm_file
 from support.stores import StoreClock, known, opening
 
 Figures = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -56,9 +56,8 @@ def test_who_asks_for_openmetrics_gets_it(client: TestClient) -> None:
     assert {"ontarget_queue_length", "ontarget_checks"} <= {family.name for family in openmetrics(answer.text)}
 
 
-def test_a_file_for_a_collector_is_written_whole(tmp_path: Path) -> None:
-    farm = make_farm(f"sqlite:///{tmp_path / 'farm.db'}")
-    farm_file(tmp_path, farm.address)
+def test_a_file_for_a_collector_is_written_whole(one_farm: PageFarm, tmp_path: Path) -> None:
+    farm_file(tmp_path, one_farm.address)
     line = CommandLine(tmp_path)
     line.done("farm", "metrics", "--openmetrics", "--file", "farm.prom")
     names = {family.name for family in openmetrics((tmp_path / "farm.prom").read_text())}

@@ -11,12 +11,7 @@ from ontarget.device_farm.reports.view import RunView
 from ontarget.device_farm.web.report import as_html
 from support.browser import DESKTOP, PHONE, Browser
 from support.commands import CommandLine
-from support.farm_pages import SCRIPT, PageFarm, failing_results, farm_file, make_farm
-
-
-@pytest.fixture
-def one_farm(tmp_path: Path) -> PageFarm:
-    return make_farm(f"sqlite:///{tmp_path / 'farm.db'}")
+from support.farm_pages import SCRIPT, PageFarm, failing_results, farm_file
 
 
 @pytest.fixture
