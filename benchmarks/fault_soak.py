@@ -25,7 +25,7 @@ from ontarget.device_farm.reach import board_name
 from ontarget.harness.abi import Abi
 from ontarget.harness.errors import OntargetError
 from ontarget.suites import layers
-from support import faults
+from support import faults, soak_phone
 from support.boards import state_home, stop_all
 
 MODEL: Final = "virtual-cortex-a53"
@@ -75,14 +75,18 @@ def run(folder: Path, seconds: float, *, every: float, phone: bool, seed: int, s
     report = Report()
     with state_home(folder / "state"), ExitStack() as stack:
         stack.callback(stop_all, folder / "state")
-        farm_file = write_farm(folder, stack, phone=phone)
+        others: dict[str, Callable[[], None]] = {}
+        entries = ""
+        if phone:
+            entries, others = soak_phone.phone(stack)
+        farm_file = write_farm(folder, entries)
         say("fetching Debian's XNNPACK, building the candidate with planted faults")
         abis = [Abi.AARCH64, *([Abi.X86_64] if phone else [])]
         originals = {abi: library.fetch(abi, lambda _: None) for abi in abis}
         planted = {abi: library.plant_faults(abi, originals[abi], folder / "planted" / abi) for abi in abis}
         units = {name: started_board(farm_file, name) for name in UNITS}
         ends = time.monotonic() + seconds
-        rain = Rain(units, every, random.Random(seed), report.injected, say)
+        rain = Rain(units, others, every, random.Random(seed), report.injected, say)
         with rain:
             while time.monotonic() < ends or len(report.rounds) < 2:
                 part = ("identical", "planted")[len(report.rounds) % 2]
@@ -99,17 +103,13 @@ def run(folder: Path, seconds: float, *, every: float, phone: bool, seed: int, s
     return report
 
 
-def write_farm(folder: Path, stack: ExitStack, *, phone: bool) -> Path:
-    """Write the farm's file: two boards of one model, and the phone if it is asked for."""
+def write_farm(folder: Path, more: str = "") -> Path:
+    """Write the farm's file: two boards of one model, and `more` entries."""
     text = "version = 1\n" + "".join(
         f'[[device]]\nname = "{name}"\nmodel = "{MODEL}"\nconnect = "board:{MODEL}"\n' for name in UNITS
     )
-    if phone:
-        from support.soak_phone import phone_entry
-
-        text += phone_entry(stack)
     path = folder / "farm.toml"
-    path.write_text(text)
+    path.write_text(text + more)
     return path
 
 
@@ -129,9 +129,17 @@ class Rain:
     """Injects a fault into a unit at random, every so many seconds, in a thread of its own, as a context manager."""
 
     def __init__(
-        self, units: Mapping[str, str], every: float, chance: random.Random, injected: list[Injected], say: Say
+        self,
+        units: Mapping[str, str],
+        others: Mapping[str, Callable[[], None]],
+        every: float,
+        chance: random.Random,
+        injected: list[Injected],
+        say: Say,
     ) -> None:
+        """`units` are boards by the names of their devices, `others` the faults of the phone, if there is one."""
         self._units = dict(units)
+        self._others = dict(others)
         self._every = every
         self._chance = chance
         self._injected = injected
@@ -149,18 +157,21 @@ class Rain:
 
     def _fall(self) -> None:
         while not self._over.wait(self._every):
-            fault, unit = self._chance.choice(KINDS), self._chance.choice(sorted(self._units))
-            made = Injected(time.monotonic() - self._began, fault.name, unit)
+            unit = self._chance.choice([*sorted(self._units), *(["phone"] if self._others else [])])
+            name = self._chance.choice(sorted(self._others) if unit == "phone" else [kind.name for kind in KINDS])
+            made = Injected(time.monotonic() - self._began, name, unit)
             try:
-                board = boards.find(self._units[unit])
-                if board is None:
+                board = None if unit == "phone" else boards.find(self._units[unit])
+                if unit == "phone":
+                    self._others[name]()
+                elif board is None:
                     made.missed = "the board is off"
                 else:
-                    fault.inject(board)
+                    faults.named(name).inject(board)
             except (OntargetError, AssertionError, OSError, subprocess.SubprocessError) as error:
                 made.missed = str(error)[:120]  # it is broken already
             self._injected.append(made)
-            self._say(f"{fault.name} on {unit}{': not injected, ' + made.missed if made.missed else ''}")
+            self._say(f"{name} on {unit}{': not injected, ' + made.missed if made.missed else ''}")
 
 
 def suite(

@@ -262,8 +262,8 @@ def test_a_command_does_not_outlive_the_lease_of_a_client_that_is_stopped(
         try:
             assert run("release", lease).returncode == 0
             assert run("exec", "here", "--", "echo", "next").stdout == "next\n"
-            for pid in pids.read_text().split():
-                eventually(lambda pid=pid: not runs(int(pid)), f"the end of process {pid}")
+            ours = [int(pid) for pid in pids.read_text().split()]
+            eventually(lambda: not any(map(runs, ours)), f"the end of the processes {ours}")
         finally:
             process.send_signal(signal.SIGCONT)
         assert process.wait(30) == 255

@@ -20,6 +20,7 @@ from ontarget.device_farm.labgrid.lab import Place, Resource
 from ontarget.device_farm.leases.sql import open_store
 from ontarget.device_farm.leases.store import DeviceState
 from ontarget.device_farm.power import open_power
+from ontarget.device_farm.power.protocols import PowerController
 from support.labgrid import Coordinator, NoLabgrid, coordinator
 from support.plugin_runs import CALL, SAXPY, Desk
 from support.sshd import Sshd, running_sshd
@@ -215,6 +216,7 @@ def test_power_goes_through_labgrid(
         settings = dict(lease.device.power or {})
         driver = str(settings.pop("driver"))
         power = open_power("pi-1", driver, settings)
+        assert isinstance(power, PowerController)
         power.switch(False)
         power.switch(True)
     assert switch.seen == [("/relay/3", b"0"), ("/relay/3", b"1")]  # type: ignore[attr-defined]

@@ -69,10 +69,10 @@ def served(board: Board, folder: Path, config: str) -> Iterator[int]:
 
 def join(line: int, console: socket.socket, over: threading.Event) -> None:
     while not over.is_set():
-        ready, _, _ = select.select([line, console], [], [], 0.1)
+        ready, _, _ = select.select([line, console.fileno()], [], [], 0.1)
         if line in ready:
             console.sendall(os.read(line, 4096))
-        if console in ready:
+        if console.fileno() in ready:
             os.write(line, console.recv(4096))
 
 
