@@ -23,21 +23,53 @@ if TYPE_CHECKING:
     help="ontarget-results.json or its folder (default: this one), or a run of the store by its id or commit.",
 )
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write one HTML file.")
+@click.option(
+    "--markdown",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="Write a comment for the change; - prints it.",
+)
+@click.option("--link", "links", multiple=True, metavar="WORDS=URL", help="A link at the comment's end; repeats.")
 @click.option("--commit-url", default="", metavar="URL", help="A commit's page: https://HOST/REPO/commit/{commit}.")
 @farm_options
-def command(results: str, html: Path | None, commit_url: str, farm: Path | None, on: tuple[str, ...]) -> None:
+def command(
+    results: str,
+    html: Path | None,
+    markdown: Path | None,
+    links: tuple[str, ...],
+    commit_url: str,
+    farm: Path | None,
+    on: tuple[str, ...],
+) -> None:
     """Tell what a run found: regressions first, then models and operators, then each check.
 
     The store of the farm adds the history of what failed, where it remembers the tests.
     """
-    if html is None:
-        raise click.UsageError("nothing was asked for: name a file by --html")
+    if html is None and markdown is None:
+        raise click.UsageError("nothing was asked for: name a file by --html, or by --markdown (- prints it)")
     check_commit_url(commit_url)
     with _found(results, farm, on) as (view, source):
-        from ontarget.device_farm.web.report import as_html
+        if html is not None:
+            from ontarget.device_farm.web.report import as_html
 
-        _write(html, as_html(view, source, commits=commit_url))
-        say(f"{html}: {len(view.failed)} of {len(view.checks)} checks failed")
+            _write(html, as_html(view, source, commits=commit_url))
+            say(f"{html}: {len(view.failed)} of {len(view.checks)} checks failed")
+        if markdown is not None:
+            from ontarget.device_farm.reports.markdown import as_markdown
+            from ontarget.device_farm.web.site import commit_address
+
+            page = commit_address(commit_url, view.results.commit)
+            _write(markdown, as_markdown(view, commit_url=page, links=_parsed(links)))
+
+
+def _parsed(links: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for link in links:
+        words, separator, address = link.partition("=")
+        if not (words and separator and address.startswith(("https://", "http://"))):
+            raise click.UsageError(f"--link: expected WORDS=https://..., found {link!r}")
+        found[words] = address
+    return found
 
 
 @contextmanager
