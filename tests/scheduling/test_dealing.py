@@ -76,7 +76,8 @@ class Simulation:
             self.held.pop(worker, None)
             return None
         if fate != "runs" and unit is not None:
-            move = {"device": unit, "reason": "lost", "tried": True, "gone": unit if fate == "gone" else None}
+            gone = unit if fate == "gone" else None
+            move = {"device": unit, "reason": "lost", "tried": True, "gone": gone, "back": fate == "back"}
             report: Any = SimpleNamespace(nodeid=test, outcome="moved", ontarget={"move": move})
             self.scheduler.pytest_runtest_logreport(report)
         return self.seconds[test]
@@ -144,6 +145,29 @@ def test_whatever_fails_and_dies_no_test_is_lost_and_none_runs_twice_on_one_unit
         assert all(end in ("lost", "gone") for end in ends[:-1]), "only what the device failed is repeated"
         assert (test in run.crew.crashed) == (ends[-1] == "dies")
         assert (test in run.failed) == (ends[-1] in ("lost", "gone"))
+
+
+@settings(deadline=None)
+@given(simulations(), st.data())
+def test_a_test_runs_again_where_it_failed_only_if_that_unit_is_back_and_the_last(
+    run: Simulation, data: st.DataObject
+) -> None:
+    fates: dict[tuple[str, str | None], str] = {}
+
+    def fate(test: str, unit: str | None) -> str:
+        return fates.setdefault((test, unit), data.draw(st.sampled_from(["runs", "runs", "back"])))
+
+    run.fate = fate
+    run.run()
+    for test in run.seconds:
+        where = [unit for name, unit in run.ran if name == test]
+        model = test.partition("[")[2].removesuffix("]")
+        if not model or fates[test, where[0]] == "runs":
+            assert len(where) == 1
+        else:
+            assert len(where) == 2, "once more"
+            assert (where[0] == where[1]) == (len(run.units[model]) == 1), "elsewhere, where there is another"
+            assert (test in run.failed) == (fates[test, where[1]] == "back")
 
 
 @settings(deadline=None)
