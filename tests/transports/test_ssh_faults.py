@@ -17,7 +17,7 @@ from ontarget.harness.errors import (
     MissingFile,
 )
 from ontarget.harness.transports.address import SshAddress
-from ontarget.harness.transports.ssh import SshTransport
+from ontarget.harness.transports.ssh import SshTransport, connection
 from support.sshd import HOST, Sshd, free_port, make_key, running_sshd
 from support.waiting import eventually
 
@@ -125,6 +125,32 @@ def test_a_server_that_falls_silent(own_sshd: Sshd) -> None:
     channel.close()
     ssh.close()
     assert time.monotonic() - began < 5
+
+
+def test_a_server_that_answers_nothing_is_lost_unless_it_is_excused(
+    own_sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its host acknowledges what it is sent, as a relay does for a device behind it."""
+    monkeypatch.setattr(connection, "_KEEPALIVE_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "_SILENCE_MS", 300)
+    asked: list[bool] = []
+
+    def excused() -> bool:
+        asked.append(len(asked) < 3)
+        return asked[-1]
+
+    ssh = SshTransport.connect(
+        "unit-7",
+        own_sshd.address,
+        host_key=own_sshd.host_key,
+        identity=own_sshd.key,
+        config=None,
+        excused=excused,
+    )
+    with closing(ssh):
+        own_sshd.stop_sessions()
+        eventually(lambda: not ssh.alive, "the loss of the connection")
+        assert asked == [True, True, True, False]
 
 
 def test_a_port_where_nobody_listens() -> None:
