@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from ontarget.device_farm.errors import BadInventory
 from ontarget.device_farm.inventory import Inventory, entries_from_words, find_inventory, load, open_inventory
+from ontarget.device_farm.ladder.rungs import Act
 from ontarget.device_farm.toml_lines import line_of
+from ontarget.harness.consoles.login import Login
 from ontarget.harness.errors import BadAddress, MissingFile, UserError
 
 DESIGN = """\
@@ -72,6 +74,17 @@ MALFORMED = {
     ),
     "unknown key above": ('version = 1\n\nstor = "x"\n', 3, 'unknown key "stor"; did you mean "store"?'),
     "nothing like it": (f"version = 1\n{DEVICE}zzz = 1\n", 5, 'unknown key "zzz"; known are name, connect'),
+    "no such rung": (
+        f'version = 1\n{DEVICE}recovery = {{ hit-it = "1s" }}\n',
+        5,
+        "no rung of the ladder is called 'hit-it'; there are: reconnect, restart-agent, make-room, network-up",
+    ),
+    "no limit": (
+        f'version = 1\n{DEVICE}recovery = {{ reconnect = "soon" }}\n',
+        5,
+        'reconnect takes a duration, or "off"',
+    ),
+    "no login": (f'version = 1\n{DEVICE}login = {{ usr = "pi" }}\n', 5, 'unknown key "usr"'),
     "no connect": ('version = 1\n[[device]]\nname = "a"\n', 2, 'device "a": the key "connect" is missing'),
     "no name": ('version = 1\n[[device]]\nconnect = "local"\n', 2, 'device number 1: the key "name" is missing'),
     "no address": (
@@ -153,6 +166,22 @@ def test_any_toml_is_an_inventory_or_one_plain_line(data: dict[str, Any]) -> Non
             return
         assert 1 <= refusal.line <= max(1, len(path.read_text().splitlines()))
         assert "\n" not in str(refusal)
+
+
+def test_how_a_device_is_brought_back(tmp_path: Path) -> None:
+    (tmp_path / "pi.password").write_text("s3cret\n")
+    path = written(
+        tmp_path,
+        f'version = 1\n{DEVICE}recovery = {{ reconnect = "90s", soft-reboot = "off" }}\n'
+        'login = { user = "pi", password_file = "pi.password" }\n',
+    )
+    entry = load(path).devices[0]
+    assert dict(entry.recovery) == {Act.RECONNECT: 90.0, Act.SOFT_REBOOT: None}
+    assert entry.console_login == Login("pi", "s3cret")
+    assert "s3cret" not in repr(entry.console_login)
+    (tmp_path / "pi.password").unlink()
+    with pytest.raises(MissingFile, match=r"a: cannot read the console's password from .*pi\.password"):
+        _ = entry.console_login
 
 
 def test_names_of_words() -> None:
