@@ -24,7 +24,7 @@ def history(points: Sequence[Point], commit: Link, run: Link) -> dict[str, Any]:
     """A series with its levels and changes: `levels` are (first index, index after the last, median level)."""
     found = changes(points)
     begins = starts(points, found) if points else []
-    ends = [*begins[1:], len(points)]
+    ends = [*begins[1:], len(points)] if points else []
     creep = creeping(points, found, TARGET)
     return {
         "unit": points[-1].unit if points else "s",

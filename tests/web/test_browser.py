@@ -13,7 +13,17 @@ from support.farm_pages import COMMITS, STEP_AT, PageFarm, commit_name
 
 ROOT = Path(__file__).parents[2]
 HISTORY = f"/test?{urlencode({'name': 'kernels.test_saxpy::test_saxpy[1000]'})}"
-PAGES = ("/", "/runs", "/runs/{run}", "/runs/{run}/checks/0", "/tests", HISTORY, "/devices/pi-1", "/devices/pi-2")
+PAGES = (
+    "/",
+    "/runs",
+    "/runs/{run}",
+    "/runs/{run}/checks/0",
+    "/runs/{run}/checks/4",
+    "/tests",
+    HISTORY,
+    "/devices/pi-1",
+    "/devices/pi-2",
+)
 
 
 @pytest.fixture(scope="session")

@@ -111,6 +111,11 @@ def test_a_history_has_levels_changes_and_the_commits_of_its_points(client: Test
     assert point["run"].startswith("/runs/")
 
 
+def test_a_series_that_is_not_known_has_no_points(client: TestClient) -> None:
+    found = client.get("/series.json", params={"test": "no", "device": "pi-1", "check": "latency"}).json()
+    assert (found["points"], found["levels"], found["changes"]) == ([], [], [])
+
+
 def test_a_points_commits_are_told_by_the_repository(farm: PageFarm, tmp_path: Path) -> None:
     made = repository(tmp_path / "lib", [source(work=turns) for turns in (1, 2, 3, 4)])
     client = TestClient(make_app(replace(farm.site, tree=WorkTree(made.folder)), Access(None)), "http://127.0.0.1")

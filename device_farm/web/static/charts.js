@@ -195,8 +195,8 @@
         if (!answer.ok) throw new Error(await answer.text());
         found = await answer.json();
       }
-      if (place.dataset.chart === "history" && !found.points.length) { place.textContent = "No commit of it has a level yet."; return; }
-      draw(place, found);
+      if (place.dataset.chart === "history" && !found.points.length) place.textContent = "No commit of it has a level yet.";
+      else draw(place, found);
       place.dataset.drawn = "true";
     } catch (error) {
       place.textContent = `The chart cannot be drawn: ${error.message}`;
