@@ -139,6 +139,5 @@ LIBRARIES: Mapping[str, Library] = {
             f"XNNPACK of 2026: taken out of the wheel of executorch {_EXECUTORCH.version}",
             partial(from_wheel, _EXECUTORCH),
         ),
-        Library("onednn-2.6", "onednn", "oneDNN 2.6: Debian's libdnnl2", partial(from_debian, "libdnnl2")),
     )
 }
