@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ontarget.harness.binding import load_binding
 from ontarget.suites.bindings import xnnpack
 from ontarget.suites.coverage import coverage
 from ontarget.suites.layers import core, full
@@ -54,6 +55,21 @@ def test_markdown_has_a_row_for_each_operator(mine: CommandLine) -> None:
     assert lines[0] == "| operator | core | full | mine |"
     assert "| softmax | 3 | 13 | f32 |" in lines
     assert len(lines) == 2 + 23 + 2
+
+
+def test_the_page_shows_what_the_command_prints(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "coverage.md").read_text()
+    printed = CommandLine(tmp_path).done("coverage", "xnnpack-2022", "xnnpack-2026", "--markdown")
+    assert printed in page, f"docs/coverage.md is not current; it should have\n{printed}"
+
+
+def test_known_libraries_are_listed_with_bindings_that_ship(tmp_path: Path) -> None:
+    for library in json.loads(CommandLine(tmp_path).done("library", "--json")):
+        assert load_binding(library["binding"]).name == library["binding"]
+
+
+def test_a_library_that_nobody_knows_is_a_usage_error(tmp_path: Path) -> None:
+    assert CommandLine(tmp_path).run("library", "xnnpack-1999").returncode == 2
 
 
 @pytest.mark.parametrize("words", [["nothing"], ["mine=absent.so"], ["mine", "--json", "--markdown"]])
