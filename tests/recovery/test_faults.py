@@ -70,16 +70,18 @@ def use(device: Device, times: int = 1) -> None:
         device.session.store_file(FILE, hashlib.sha256(FILE.read_bytes()).hexdigest(), FILE.name)
 
 
+# Whichever notices first: the wait for an answer, or SSH's own question whether anybody is there.
+SILENT = "no answer to .* in time|the connection ended"
 # By the fault: the rung that brings it back, words of what is told, and the limits of its entry.
 BACK = {
     "agent killed": ("restart-agent", "the agent ended while answers were due", BRISK),
     "connection cut": ("restart-agent|reconnect", "unit: ", PATIENT),
     "kernel panic": ("reconnect", "unit: ", PATIENT),
-    "network interface down": ("network-up", "no answer to .* in time", BRISK),
-    "network link down": ("power-cycle", "no answer to .* in time", SHORT),
+    "network interface down": ("network-up", SILENT, BRISK),
+    "network link down": ("power-cycle", SILENT, SHORT),
     "full disk": ("soft-reboot", "No space left on device|no room", BRISK),
     "read-only file system": ("soft-reboot", "Read-only file system", BRISK),
-    "frozen board": ("power-cycle", "no answer to .* in time", SHORT),
+    "frozen board": ("power-cycle", SILENT, SHORT),
     "power cut": ("power-cycle", "unit: ", SHORT),
 }
 
