@@ -162,7 +162,7 @@ class Connection:
         if name in ("shell", "exec") and not (v2 and not self._faults.shell_v2):
             serving = shell.serve(stream, self._behind, rest, v2=v2)
         elif name == "sync":
-            serving = sync.serve(stream, self._behind)
+            serving = sync.serve(stream, self._behind, garbles=self._faults.garbles)
         elif name == "reboot":
             await self._send(Message(b"OKAY", stream.local, remote))
             self._reboot()

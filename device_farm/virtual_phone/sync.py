@@ -40,7 +40,7 @@ class _Incoming:
         return taken
 
 
-async def serve(stream: Stream, behind: Behind) -> None:
+async def serve(stream: Stream, behind: Behind, *, garbles: bool = False) -> None:
     incoming = _Incoming(stream)
     try:
         while True:
@@ -48,12 +48,12 @@ async def serve(stream: Stream, behind: Behind) -> None:
             if kind == b"QUIT":
                 return
             path = (await incoming.exactly(size)).decode("utf-8", "surrogateescape")
-            await _answer(stream, incoming, behind, kind, path)
+            await _answer(stream, incoming, behind, kind, path, garbles)
     except Closed:
         return
 
 
-async def _answer(stream: Stream, incoming: _Incoming, behind: Behind, kind: bytes, path: str) -> None:
+async def _answer(stream: Stream, incoming: _Incoming, behind: Behind, kind: bytes, path: str, garbles: bool) -> None:
     if kind == b"STAT":
         mode, size, mtime, *_ = await _facts(behind, _LSTAT, path) or (0, 0, 0)
         await stream.write(struct.pack("<4sIII", b"STAT", mode, size & 0xFFFFFFFF, mtime))
@@ -62,7 +62,7 @@ async def _answer(stream: Stream, incoming: _Incoming, behind: Behind, kind: byt
     elif kind == b"LIST":
         await _list(stream, behind, path)
     elif kind == b"SEND":
-        await _take(stream, incoming, behind, path)
+        await _take(stream, incoming, behind, path, garbles)
     elif kind == b"RECV":
         await _give(stream, behind, path)
     else:
@@ -94,7 +94,7 @@ async def _list(stream: Stream, behind: Behind, path: str) -> None:
     await stream.write(struct.pack("<4sIIII", b"DONE", 0, 0, 0, 0))
 
 
-async def _take(stream: Stream, incoming: _Incoming, behind: Behind, words: str) -> None:
+async def _take(stream: Stream, incoming: _Incoming, behind: Behind, words: str, garbles: bool) -> None:
     path, _, mode = words.rpartition(",")
     bits = stat.S_IMODE(int(mode)) if mode.isdigit() else 0o644
     line = _RECEIVE.format(folder=shlex.quote(path.rpartition("/")[0] or "/"), path=shlex.quote(path), mode=bits)
@@ -107,7 +107,8 @@ async def _take(stream: Stream, incoming: _Incoming, behind: Behind, words: str)
             kind, size = _REQUEST.unpack(await incoming.exactly(_REQUEST.size))
             if kind != b"DATA":
                 break
-            stdin.write(await incoming.exactly(size))
+            data = await incoming.exactly(size)
+            stdin.write(data[:-1] if garbles else data)
             try:
                 await stdin.drain()
             except ConnectionError:

@@ -83,6 +83,12 @@ def problem(listed: Sequence[Listed], serial: str, server: str, *, device: str, 
             f"expected {serial} to run Android, found it in `{state}`: `adb -s {serial} reboot`, or press its keys",
             device=device,
         )
+    if had:
+        return Unplugged(
+            f"the phone {serial} has become `{state}` at the adb server at {server}: its cable was pulled, its network "
+            "went away, or it hangs. Plug it in again; if it was, look at its screen",
+            device=device,
+        )
     return PhoneOffline(
         f"expected {serial} to answer, found it `{state}` at the adb server at {server}. Its screen may tell why; "
         f"else `adb -s {serial} reconnect`, another cable or port, or start it anew",

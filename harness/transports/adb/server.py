@@ -6,6 +6,7 @@ this machine, one is started that gives way if another has taken the port meanwh
 adbutils, whose own way of starting a server is left out.
 """
 
+import fcntl
 import os
 import select
 import shutil
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import adbutils
+import platformdirs
 
 from ontarget.harness.errors import ConnectionLost, DeadlineExceeded, DeviceUnreachable, ProtocolError
 from ontarget.harness.transports.adb.errors import (
@@ -80,8 +82,10 @@ class AdbServer:
                 device=self._device,
             ) from error
 
-    def devices(self, ends: float) -> list[Listed]:
-        return parse(self._asked("host:devices-l", ends))
+    def devices(self, ends: float, *, start: bool = True) -> list[Listed]:
+        """What it lists; without `start` one that does not run is not started for that."""
+        with self._asking("host:devices-l", ends, start=start) as connection:
+            return parse(connection.read_string_block())
 
     def features(self, serial: str, ends: float) -> frozenset[str]:
         """What the phone's adbd and the server both can."""
@@ -150,14 +154,27 @@ class AdbServer:
     def diagnose(self, serial: str, ends: float, why: str) -> DeviceUnreachable | None:
         """The error for a stream that was cut off, by what the server says of the phone now; None if it is ready."""
         try:
-            return problem(self.devices(ends), serial, self.place, device=self._device, had=True)
-        except AdbServerUnreachable as error:
+            return problem(self.devices(ends, start=False), serial, self.place, device=self._device, had=True)
+        except (AdbServerUnreachable, AdbServerLost) as error:  # gone, or about to be
             return AdbServerLost(f"{why}: the adb server has ended: {error}", device=self._device)
         except (DeviceUnreachable, DeadlineExceeded) as error:
             return ConnectionLost(f"{why}: {error}", device=self._device)
 
     def start(self) -> None:
-        """Start a server, unless one runs. Raises AdbServerUnreachable."""
+        """Start a server. Of many who find that none runs, one does, and the others wait for it.
+
+        Raises AdbServerUnreachable.
+        """
+        lock = platformdirs.user_cache_path("ontarget", ensure_exists=True) / f"adb-{self._port}.lock"
+        with lock.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            with socket.socket() as asked:
+                asked.settimeout(_START_SECONDS)
+                if asked.connect_ex((self._host, self._port)) == 0:
+                    return
+            self._start()
+
+    def _start(self) -> None:
         program = shutil.which("adb")
         if program is None:
             raise AdbServerUnreachable(
@@ -190,9 +207,11 @@ class AdbServer:
             return answer
 
     @contextmanager
-    def _asking(self, request: str, ends: float, serial: str | None = None) -> Iterator[_Connection]:
+    def _asking(
+        self, request: str, ends: float, serial: str | None = None, *, start: bool = True
+    ) -> Iterator[_Connection]:
         """A connection on which the server has accepted the request."""
-        connection = self._dial(ends)
+        connection = self._dial(ends, start=start)
         try:
             with self._translated(request, serial, ends):
                 connection.conn.settimeout(left(ends))
@@ -202,12 +221,12 @@ class AdbServer:
         finally:
             connection.close()
 
-    def _dial(self, ends: float) -> _Connection:
+    def _dial(self, ends: float, *, start: bool = True) -> _Connection:
         try:
             try:
                 return _Connection(self._host, self._port, left(ends))
             except ConnectionRefusedError:
-                if not self._may_start:
+                if not (self._may_start and start):
                     raise
             self.start()
             return _Connection(self._host, self._port, left(ends))

@@ -21,7 +21,7 @@ from ontarget.harness.errors import (
 )
 from ontarget.harness.transports.adb import plain, pushing
 from ontarget.harness.transports.adb.channel import AdbChannel, Within
-from ontarget.harness.transports.adb.errors import problem
+from ontarget.harness.transports.adb.errors import PASSING, NoSuchPhone, problem
 from ontarget.harness.transports.adb.framing import Framing, Plain, ShellV2, split_plain
 from ontarget.harness.transports.adb.server import LOOPBACK, PORT, REQUEST_MOST, AdbServer
 from ontarget.harness.transports.adb.wire import Wire
@@ -32,6 +32,8 @@ from ontarget.harness.transports.text import shown
 
 _START_SECONDS: Final = 30.0
 _ASIDE_SECONDS: Final = 5.0
+_FOUND_SECONDS: Final = 5.0
+_RETRY_SECONDS: Final = 0.5
 _UNLIKE: Final = 9
 # $1 the part, $2 the path, $3 the size, $4 the digest, $5 the mode. What is not whole is not moved into place.
 _KEEP: Final = """
@@ -87,7 +89,7 @@ class AdbTransport:
         """Whether the server has the phone, and it answers."""
         ends = time.monotonic() + _ASIDE_SECONDS
         try:
-            listed = self._server.devices(ends)
+            listed = self._server.devices(ends, start=False)
         except InfraError:
             return False
         return problem(listed, self._serial, self._server.place, device=self._name, had=True) is None
@@ -96,10 +98,24 @@ class AdbTransport:
         """Let the server make its connection to the phone anew, if it is not ready. Raises what `connect` does."""
         ends = time.monotonic() + deadline
         self._features = None
-        if not self.alive:
+        if self.alive:
+            return
+        if not is_network(self._serial):
             with suppress(DeviceUnreachable):  # it has no such phone, or no more: waiting for it tells
                 self._server.again(self._serial, ends)
-        self._ready(ends)
+            self._server.wait_for(self._serial, ends)
+            return
+        # The server tries to reach a lost one every ten seconds, and not for long.
+        self._server.disconnect(self._serial, ends)
+        while True:
+            try:
+                self._ready(ends)
+            except NoSuchPhone:
+                if time.monotonic() + _RETRY_SECONDS > ends:
+                    raise
+                time.sleep(_RETRY_SECONDS)
+            else:
+                return
 
     def reboot(self, *, deadline: float = 180.0) -> None:
         """See Reboots: `reconnect` then waits until the phone is ready again, which takes it a minute or more."""
@@ -168,12 +184,21 @@ class AdbTransport:
 
     def _ready(self, ends: float) -> None:
         listed = self._server.devices(ends)
+        mine = [entry for entry in listed if entry.answers_to(self._serial)]
         found = problem(listed, self._serial, self._server.place, device=self._name, had=False)
         if found is None:
             return
-        if _is_network_serial(self._serial) and not any(entry.answers_to(self._serial) for entry in listed):
-            self._server.connect(self._serial, ends)
-        self._server.wait_for(self._serial, ends)
+        if mine and (len(mine) > 1 or mine[0].state not in PASSING):
+            raise found
+        if mine:
+            self._server.wait_for(self._serial, ends)
+        elif is_network(self._serial):
+            said = self._server.connect(self._serial, ends)
+            if not any(entry.answers_to(self._serial) for entry in self._server.devices(ends)):
+                raise NoSuchPhone(f"{found}. The adb server says: {said}", device=self._name)
+            self._server.wait_for(self._serial, ends)
+        else:  # a server that was just started looks for its devices first
+            self._server.wait_for(self._serial, min(ends, time.monotonic() + _FOUND_SECONDS))
 
     def _v2(self, ends: float) -> bool:
         if self._features is None:
@@ -259,7 +284,8 @@ class AdbTransport:
         return self._server.diagnose(self._serial, time.monotonic() + _ASIDE_SECONDS, why)
 
 
-def _is_network_serial(serial: str) -> bool:
+def is_network(serial: str) -> bool:
+    """Whether a serial is HOST:PORT, of a phone that the server reaches by TCP."""
     host, _, port = serial.rpartition(":")
     return bool(host) and port.isdigit() and not serial.startswith("usb:")
 
