@@ -4,29 +4,35 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Self
 
-from ontarget.harness import android, probe, profiles
+from ontarget.harness import android, backends, probe, profiles
 from ontarget.harness.abi import Abi
 from ontarget.harness.agent.process import Process
 from ontarget.harness.agent.session import AgentSession, Fence
+from ontarget.harness.backends.caches import KernelCaches
+from ontarget.harness.backends.caches import environment as keeping_kernels_in
 from ontarget.harness.builds import Build
 from ontarget.harness.conditions import Conditions
 from ontarget.harness.deploy import DeployedFiles, Progress, deploy
 from ontarget.harness.digests import DigestCache
-from ontarget.harness.errors import InfraError, MissingDependency, UntimedDevice
+from ontarget.harness.errors import BackendBroken, InfraError, MissingDependency, NotOffered, UntimedDevice
 from ontarget.harness.phone_log import PhoneLog
 from ontarget.harness.probe import Capabilities
 from ontarget.harness.steadying import readiness
 from ontarget.harness.steadying.profile import BoardProfile
 from ontarget.harness.steadying.readings import Moment, Readings
+from ontarget.harness.steadying.rights import Rights
 from ontarget.harness.steadying.sharing import Holders
 from ontarget.harness.steadying.steadier import Changes, Steadier
 from ontarget.harness.transports.protocols import CommandRunner, Console, Reconnects, Transport
 
 _log = logging.getLogger(__name__)
+
+CPU: Final = "cpu"
+"""What computes where no backend is named."""
 
 # A board whose clock counts instructions takes several real seconds for one of its own.
 _COUNTED_SLOWNESS: Final = 20.0
@@ -88,6 +94,8 @@ class Device:
             folders=_journals(info.kind, session.root),
             holders=Holders() if info.kind == "local" else None,
         )
+        self.kernel_caches = KernelCaches(transport, session.root, info.name)
+        self._backends: dict[str, backends.Found] = {}
         self._changes: Changes | None = None
         self._measured = False
         self._watching: tuple[int, list[str]] | None = None  # by which session, and what
@@ -155,6 +163,25 @@ class Device:
         self._in_use.update(files.digests)
         return DeployedBuild(build.label, self, files, bundle.toolchain, bundle.elsewhere)
 
+    def backend(self, name: str) -> backends.Found:
+        """What it has of a backend (opencl ...), asked once. Raises UserError for an unknown one, InfraError."""
+        if name not in self._backends:
+            asked = backends.named(name)
+            folder = self.kernel_caches.folder("", cold=True)
+            given = keeping_kernels_in(folder, asked.cache_variables)
+            self._backends[name] = asked.probe(self.session, self._transport, given)
+        return self._backends[name]
+
+    def require_backend(self, name: str) -> backends.Found:
+        """The same. Raises NotOffered if it is not on the device, BackendBroken if it does not work."""
+        found = self.backend(name)
+        if found.state is backends.State.ABSENT:
+            looked = ", ".join(backends.named(name).libraries)
+            raise NotOffered(f"no {name} on this device: looked for {looked}", device=self.info.name)
+        if found.state is backends.State.BROKEN:
+            raise BackendBroken(f"{name} does not work here: {found.in_words()}", device=self.info.name)
+        return found
+
     def require_timing(self) -> None:
         """Raise UntimedDevice if the clock means nothing."""
         if self.info.clock is Clock.NONE:
@@ -184,6 +211,11 @@ class Device:
             for line in self._changes.in_words():
                 _log.info("%s: %s", self.info.name, line)
         return self._changes
+
+    @property
+    def rights(self) -> Rights:
+        """With which rights settings can be changed. Raises what the transport raises."""
+        return self._steadier.access.rights
 
     def get_ready(
         self,
@@ -252,6 +284,10 @@ class Device:
     def close(self) -> None:
         """Give back what was changed; end agent, console and connection. Never raises; may be called twice."""
         self.give_back()
+        try:
+            self.kernel_caches.close()
+        except InfraError as error:
+            _log.warning("%s: its compiled kernels are removed when it is used next: %s", self.info.name, error)
         self.session.close()
         if self.console is not None:
             self.console.close()
@@ -266,13 +302,26 @@ class Device:
 
 @dataclass(frozen=True)
 class DeployedBuild:
-    """A build on a device. `toolchain` is what made the library, "" where it does not say."""
+    """A build on a device. `toolchain` is what made the library, "" where it does not say.
+
+    `backend` is what computes, `environment` what its processes get.
+    """
 
     label: str
     device: Device
     files: DeployedFiles
     toolchain: str
     elsewhere: tuple[str, ...] = ()
+    backend: str = CPU
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def on_backend(self, backend: str, environment: Mapping[str, str] | None = None) -> "DeployedBuild":
+        """The same build, its processes started for what computes there, with the variables that its binding asks for.
+
+        Raises NotOffered, BackendBroken, UserError.
+        """
+        found = {} if backend == CPU else self.device.require_backend(backend).environment
+        return replace(self, backend=backend, environment={**found, **(environment or {})})
 
     @property
     def digest(self) -> str:
@@ -280,18 +329,29 @@ class DeployedBuild:
         return self.files.digest
 
     def launch(
-        self, *, cores: Sequence[int] = (), environment: Mapping[str, str] | None = None, threads: int = 1
+        self,
+        *,
+        cores: Sequence[int] = (),
+        environment: Mapping[str, str] | None = None,
+        threads: int = 1,
+        cold: bool = False,
     ) -> Process:
         """Start a fresh process with the library loaded, pinned to `cores` if any are named.
 
-        `threads` is what the binding finds as `Process.threads`, and an OpenMP runtime in OMP_NUM_THREADS.
+        `threads` is what the binding finds as `Process.threads`, and an OpenMP runtime in OMP_NUM_THREADS. Kernels that
+        were compiled by the build's earlier processes are there, unless `cold`.
         Raises MissingDependency, WrongAbi, and what the library's own initialisation ends in.
         """
+        caches, keeping, folder = self.device.kernel_caches, {}, ""
+        if self.backend != CPU:
+            folder = caches.folder(self.digest, cold=cold)
+            keeping = keeping_kernels_in(folder, backends.named(self.backend).cache_variables)
+        given = {"OMP_NUM_THREADS": str(threads), **keeping, **self.environment, **(environment or {})}
         try:
             process = self.device.session.spawn(
                 self.files.library,
                 dependencies=self.files.dependencies,
-                environment={"OMP_NUM_THREADS": str(threads), **(environment or {})},
+                environment=given,
                 cores=cores,
                 label=self.label,
             )
@@ -300,7 +360,9 @@ class DeployedBuild:
                 f"{error}. Not found beside the library on the host: {', '.join(self.elsewhere) or 'nothing'}",
                 device=self.device.info.name,
             ) from error
-        process.threads = threads
+        process.threads, process.cold = threads, cold
+        if folder and not cold:
+            caches.given(self.device.session, process, self.digest, folder)
         return process
 
 

@@ -25,6 +25,7 @@ Every message says what was expected, what was found, on which device, and what 
     |   |   `-- ProtocolError                    bytes that are no frame, a frame too long or cut off
     |   |-- Fenced                               the device has been leased to somebody else since
     |   |-- DeviceFull
+    |   |-- BackendBroken                        a driver of what computes beside the CPU crashes, hangs or finds none
     |   |-- KernelFailed                         the device's own kernel panicked, or cannot boot
     |   `-- DeployFailed                         what arrived on the device is not what was sent
     `-- ProductError                             the code under test ended its process
@@ -135,6 +136,10 @@ class DeviceFull(InfraError):
 
 
 class KernelFailed(InfraError):
+    pass
+
+
+class BackendBroken(InfraError):
     pass
 
 

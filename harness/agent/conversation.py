@@ -117,6 +117,13 @@ class Conversation:
             self._take_before(end)
         return self._answers.pop(request)
 
+    def hear(self, heard: Callable[[], bool]) -> None:
+        """Take answers until `heard` says that the one with a listener was among them. Raises as `wait`."""
+        self.write()
+        end = time.monotonic() + self._patience(None)
+        while not heard():
+            self._take_before(end)
+
     def close(self) -> None:
         if self._broken is None:
             self._broken = AgentError("the session was closed before", device=self.device)

@@ -51,6 +51,7 @@ class Process:
         self.label: Final = label
         self.worker: Final = worker  # its number among the session's processes
         self.threads = 1  # how many the library may use; bindings read it
+        self.cold = False  # nothing is compiled yet, and is not to be before the first run: that is what is measured
         self.placing = Placing()
         self._conversation = conversation
         self._next_buffer = 1
@@ -60,6 +61,15 @@ class Process:
         self._failure: OntargetError | None = None  # of a pipelined request, not raised yet
         self._end: OntargetError | None = None
         self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    @property
+    def broken(self) -> bool:
+        """Whether the code under test ended it."""
+        return self._end is not None
 
     def offers(self, function: str) -> bool:
         """Whether the library, or what it needs, exports `function`."""
@@ -229,6 +239,11 @@ class Process:
         prototype, request, _ = self._prepare(prototypes, function, args, returns)
         bits = result_bits(prototype, self.abi)
         return self._result(prototype, self._ask(Op.CALL, request, what=function, deadline=deadline, signed_bits=bits))
+
+    def collect(self, bound: Bound, *, deadline: float = DEADLINE) -> None:
+        """Bring the results of a call that has run to its buffers, where that is a step of its own. Raises as `run`."""
+        if bound.collect is not None:
+            self.run(bound.collect, deadline=deadline)
 
     def run(self, bound: Bound, *, deadline: float = DEADLINE) -> int | float | None:
         """Run a bound call once. Returns and raises as `call`."""

@@ -239,6 +239,15 @@ class AgentSession:
             # Its agent is gone, and with it the process; who needs the agent next is told.
             _log.debug("process %s was ended with its agent: %s", process.label, error)
 
+    def settle(self, process: Process) -> bool:
+        """Wait until a process that was closed has ended; False if its agent is lost, with it or before it."""
+        try:
+            self._conversation.hear(lambda: self._processes.get(process.worker) is not process)
+        except OntargetError as error:
+            _log.debug("process %s ended with its agent: %s", process.label, error)
+            return False
+        return True
+
     def duet(self, first: Bound, second: Bound, plan: DuetPlan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Time two calls of two processes in turns, the idle process stopped.
 

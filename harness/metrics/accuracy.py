@@ -109,6 +109,7 @@ def check(
     ready = partial(_ready, call, result=result, threads=threads, placing=placing or Placing())
     with ready(candidate) as (process, bound):
         process.run(bound, deadline=deadline)
+        process.collect(bound, deadline=deadline)
         first = process.read(bound.buffers[result])
         again = _again(process, bound, result, first, deadline)
         varies, strays = bound.varies, process.strays()
@@ -167,6 +168,7 @@ def _again(process: Process, bound: Bound, result: str, first: NDArray[Any], dea
         if not buffer.is_cell:  # those hold what earlier calls made
             process.reset(buffer)
     process.run(bound, deadline=deadline)
+    process.collect(bound, deadline=deadline)
     if process.digest(bound.buffers[result]) == digest_of(first):
         return None
     return process.read(bound.buffers[result])
@@ -193,6 +195,7 @@ def _baseline(
     try:
         with ready(baseline) as (process, bound):
             process.run(bound, deadline=deadline)
+            process.collect(bound, deadline=deadline)
             if process.digest(bound.buffers[result]) == ours.digest:
                 return ours, "" if ours.within else "the baseline's result is the same"
             answer = process.read(bound.buffers[result])

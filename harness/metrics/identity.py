@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Final
 
-from ontarget.harness.device import Device
-
-CPU: Final = "cpu"
+from ontarget.harness.device import CPU, Device
 
 
 @dataclass(frozen=True)

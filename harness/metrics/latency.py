@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ontarget.harness.device import Clock, DeployedBuild, Device
+from ontarget.harness.device import CPU, Clock, DeployedBuild, Device
 from ontarget.harness.metrics import instructions
 from ontarget.harness.metrics.comparison import BuildFacts, Comparison, Finding, judged, not_compared
 from ontarget.harness.metrics.cores import timing_cores
 from ontarget.harness.metrics.evidence import Evidence, gather
-from ontarget.harness.metrics.identity import CPU, Identity, identify
+from ontarget.harness.metrics.identity import Identity, identify
 from ontarget.harness.metrics.pairs import SIDES, BaselineUnusable, Call, Contest, Prepare, Side, measure_pair, scout
 from ontarget.harness.metrics.planning import CallPlan
 from ontarget.harness.metrics.questions import LATENCY, SPREAD, TAIL, Question, longer_tailed, slower, wider
