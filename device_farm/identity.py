@@ -4,7 +4,9 @@ import getpass
 import socket
 from collections.abc import Mapping
 
-# The page of the running job, by CI service.
+from ontarget.device_farm.ci_job import ci_job
+
+# The page of the running job, of services of which no more is known.
 _JOB_URLS = ("CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL")
 
 
@@ -19,7 +21,7 @@ def owner() -> str:
 
 def purpose(environment: Mapping[str, str]) -> str:
     """Return the address of the CI job that `environment` describes, else `owner()`."""
-    if "GITHUB_RUN_ID" in environment and "GITHUB_REPOSITORY" in environment:
-        server = environment.get("GITHUB_SERVER_URL", "https://github.com")
-        return f"{server}/{environment['GITHUB_REPOSITORY']}/actions/runs/{environment['GITHUB_RUN_ID']}"
+    job = ci_job(environment)
+    if job is not None:
+        return job.url
     return next((environment[name] for name in _JOB_URLS if environment.get(name)), None) or owner()

@@ -43,6 +43,7 @@ def _draw(axes: "Axes", errors: ErrorMap) -> None:
         norm=BoundaryNorm([*steps[:-1], 1e301], len(colours)),
         edgecolors="#cccccc" if cells.size <= 1024 else "none",
         linewidth=0.3,
+        rasterized=True,  # thousands of paths would be a megabyte
     )
     axes.invert_yaxis()
     axes.set_ylabel(errors.row_axes)

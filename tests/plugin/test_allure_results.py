@@ -55,8 +55,8 @@ def test_a_test_on_two_models_has_two_histories_its_labels_and_its_evidence(farm
     assert first["historyId"] != second["historyId"]
     assert first["testCaseId"] == second["testCaseId"]
     models = {parameter["value"] for result in found for parameter in result["parameters"]}
-    assert {parameter["name"] for result in found for parameter in result["parameters"]} == {"model"}
-    assert models == {"alpha", "beta"}
+    assert {parameter["name"] for result in found for parameter in result["parameters"]} == {"model", "dtype"}
+    assert models == {"alpha", "beta", "f32"}
     told = labels(first)
     assert told["application"] == told["feature"] == told["parentSuite"] == "pose"
     assert (told["operator"], told["dtype"], told["layer"]) == ("axpy", "f32", "axpy_20000")
