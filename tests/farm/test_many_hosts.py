@@ -17,10 +17,11 @@ import pytest
 from ontarget.device_farm import tunnels
 from ontarget.device_farm.farm import Farm
 from ontarget.device_farm.inventory import DeviceEntry, load
+from ontarget.device_farm.virtual_phone.behind import SHELL_USER
 from ontarget.harness.errors import DeviceUnreachable, InfraError, UserError
-from ontarget.harness.transports.address import AdbAddress
 from support.hosts import PROGRAMS, Network, network
-from support.plugin_runs import Desk
+from support.phones import phone_on
+from support.plugin_runs import CALL, SAXPY, Desk
 from support.waiting import eventually
 
 CONSOLE_PORT = 4001
@@ -120,34 +121,56 @@ def test_a_port_where_nobody_listens_is_told(hosts: Network) -> None:
         tunnels.console(entry, "rfc2217://127.0.0.1:4999")
 
 
-@pytest.mark.usefixtures("user")
-def test_an_adb_server_of_another_host(hosts: Network) -> None:
-    """One that listens at its host's loopback address, as adb's does; with and without a jump host by name."""
-    lab = hosts.labs["b"]
-    server = "import socket\ns = socket.create_server(('127.0.0.1', 5037))\nprint('up', flush=True)\n"
-    server += "while True:\n c, _ = s.accept()\n c.sendall(b'OKAY' + c.recv(64))\n c.close()\n"
-    process = subprocess.Popen(
-        ["ip", "netns", "exec", lab.namespace, "python3", "-c", server], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+@pytest.fixture(scope="module")
+def phones(hosts: Network, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Entries of phones on the lab host and on the host behind it, each at an adb server of its host's loopback."""
+    folder = tmp_path_factory.mktemp("phones")
+    lab, far = hosts.labs["b"], hosts.devices["b"]
+    near, hidden = phone_on(lab, folder / "lab"), phone_on(far, folder / "far")
+    return {
+        "by-host": f'connect = "adb:{near}@{lab.address}"\n',
+        "by-jump": f'connect = "adb:{near}"\njump = "root@{lab.address}"\n',
+        "behind-jump": f'connect = "adb:{hidden}"\njump = "root@{lab.address},root@{far.address}"\n',
+    }
+
+
+ACCURATE = """
+def test_saxpy(candidate, baseline, accuracy):
+    accuracy.check(call, candidate, baseline, result="y", expected=EXPECTED, terms=2)
+"""
+
+
+def phones_file(phones: dict[str, str], path: Path, *names: str) -> Path:
+    path.write_text(
+        "version = 1\n" + "".join(f'[[device]]\nname = "{name}"\nmodel = "{name}"\n{phones[name]}' for name in names)
     )
-    lab.processes.append(process)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"up\n"
-    for entry in (
-        DeviceEntry(name="phone", connect=f"adb:R58M@{lab.address}"),
-        DeviceEntry(name="phone", connect="adb:R58M", jump=f"root@{lab.address}"),
-    ):
-        address = entry.address
-        assert isinstance(address, AdbAddress)
-        reached = tunnels.adb_server(entry, address)
-        try:
-            for _ in range(3):
-                with socket.create_connection((reached.host, reached.port), timeout=10) as client:
-                    client.sendall(b"000chost:version")
-                    assert client.recv(64) == b"OKAY000chost:version"
-        finally:
-            reached.close()
-        with pytest.raises(OSError, match="refused"):
-            socket.create_connection((reached.host, reached.port), timeout=5)
+    return path
+
+
+@pytest.mark.usefixtures("user")
+@pytest.mark.parametrize("name", ["by-host", "by-jump", "behind-jump"])
+def test_a_phone_at_the_adb_server_of_another_host(
+    hosts: Network, phones: dict[str, str], name: str, tmp_path: Path
+) -> None:
+    path = phones_file(phones, tmp_path / "farm.toml", name)
+    with Farm.open(load(path)) as farm, farm.lease({"name": name}) as lease, farm.connect(lease) as device:
+        assert device.session.hello.uid == SHELL_USER
+        assert device.info.capabilities.machine_model == "ontarget Virtual Phone"
+        with pytest.raises(OSError, match=r"refused|timed out"):  # nothing is in the open
+            socket.create_connection((hosts.labs["b"].address, 5037), timeout=5)
+        assert [thread for thread in threading.enumerate() if thread.name.startswith("tunnel")]
+    eventually(lambda: not any(thread.name.startswith("tunnel") for thread in threading.enumerate()), "their end")
+
+
+def test_a_run_on_phones_behind_jump_hosts(hosts: Network, phones: dict[str, str], tmp_path: Path) -> None:
+    desk = Desk(tmp_path, tmp_path / "state", hosts.environment)
+    phones_file(phones, desk.folder / "farm.toml", "by-jump", "behind-jump")
+    desk.write("test_saxpy.py", CALL + ACCURATE)
+    library = desk.library("saxpy", SAXPY)
+    ran = desk.run(f"--candidate={library}", f"--baseline={library}")
+    assert ran.status == 0, ran.output
+    found = {(test["device"], test["model"], test["outcome"]) for test in ran.records()}
+    assert found == {("by-jump", "by-jump", "pass"), ("behind-jump", "behind-jump", "pass")}
 
 
 def test_what_would_cross_the_network_in_the_open_is_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import itertools
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +51,8 @@ class Host:
     host_key: str = ""
     behind: "Host | None" = None
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    ends: list[Callable[[], None]] = field(default_factory=list)
+    """What is called as the host ends, the last first."""
 
     def run(self, *argv: str, wait: bool = True) -> "subprocess.Popen[bytes]":
         """Start a program there; a server is ended with the host."""
@@ -164,6 +166,8 @@ def _serve(host: Host, folder: Path, extra: str) -> None:
 
 
 def _forget(host: Host) -> None:
+    while host.ends:
+        host.ends.pop()()
     for process in host.processes:
         process.kill()
         process.wait()

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from ontarget.device_farm.virtual_phone.behind import Behind, private_root, this
 from ontarget.harness.agent.build import host_abi
 from ontarget.harness.transports.adb import AdbTransport
 from ontarget.harness.transports.address import AdbAddress
+from support.hosts import Host
 from support.sshd import free_port
 from support.waiting import eventually
 
@@ -87,6 +89,27 @@ def running_phone(folder: Path, *, rooted: bool = False) -> Iterator[VirtualPhon
     with ExitStack() as stack:
         behind: Behind = stack.enter_context(private_root(abi, folder)) if rooted else this_machine(abi, folder)
         yield stack.enter_context(VirtualPhone(behind))
+
+
+def phone_on(host: Host, home: Path) -> str:
+    """Start an adb server at the host's own loopback address and port, and a phone beside it; the phone's serial."""
+    home.mkdir(parents=True)
+    inside = ["ip", "netns", "exec", host.namespace, "env", f"HOME={home}"]
+    subprocess.run([*inside, "adb", "start-server"], check=True, capture_output=True, timeout=60)
+    phone = subprocess.Popen(
+        [*inside, sys.executable, "-m", "ontarget.device_farm.virtual_phone", "--port", "5555"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    host.ends.append(lambda: ended(phone))
+    assert phone.stdout is not None
+    return phone.stdout.readline().strip().removeprefix("adb:")
+
+
+def ended(phone: "subprocess.Popen[str]") -> None:
+    """As Ctrl-C does it: what it made is undone."""
+    phone.terminate()
+    phone.communicate(timeout=30)
 
 
 @pytest.fixture(scope="session")

@@ -45,8 +45,7 @@ class Tunnel:
         with self._lock:
             first, self._first = self._first, None
             still = list(self._open)
-        if first is not None:
-            first.close()
+        _hang_up(first)
         for near in still:
             with suppress(OSError):
                 near.shutdown(socket.SHUT_RDWR)
@@ -78,11 +77,16 @@ class Tunnel:
         except InfraError as error:
             _log.warning("%s", error)
         finally:
-            if far is not None:
-                far.close()
+            _hang_up(far)
             near.close()
             with self._lock:
                 self._open.discard(near)
+
+
+def _hang_up(far: paramiko.Channel | None) -> None:
+    with suppress(OSError, EOFError, paramiko.SSHException):  # its connection ended first
+        if far is not None:
+            far.close()
 
 
 def _to_far(near: socket.socket, far: paramiko.Channel) -> None:
