@@ -42,6 +42,8 @@ setup(
         "ontarget.harness.agent": ["src/*.c", "src/*.h", "src/CMakeLists.txt", "prebuilt/*/*/*"],
         "ontarget.harness.metrics.reference": ["*.c"],
         "ontarget.harness.programs": ["src/*.c"],
+        "ontarget.suites.bindings.clblast": ["*.h"],
+        "ontarget.suites.bindings.onednn": ["*.h"],
         "ontarget.suites.bindings.xnnpack": ["*.h"],
         "ontarget.suites.layers": ["*.json"],
         "ontarget.suites.nets": ["tables/*.json"],

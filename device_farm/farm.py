@@ -331,6 +331,10 @@ class Farm:
     def _names(self) -> str:
         return ", ".join(entry.name for entry in self.inventory.devices) or "none"
 
+    def keep(self, lease: Lease, facts: Mapping[str, object]) -> None:
+        """Remember what the device of a lease says of itself, besides what else is known; as JSON can hold it."""
+        self._remember(lease, lease.device, facts)
+
     def _remember(self, lease: Lease, entry: DeviceEntry, facts: Mapping[str, object]) -> None:
         status = self.status(entry.name)
         known = replace(status, model=entry.model or status.model, facts={**status.facts, **facts})

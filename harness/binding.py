@@ -63,6 +63,9 @@ class Binding(Protocol):
 
     Memory that it asks for by shape need not hold zeros. With a function `unpromised(op, dtype, promise)` it says why
     its library does not promise what the suites' hard inputs ask for ("nan", "in_place" ...), None if it does.
+    Where something else than the CPU computes, it says which `backend` ("opencl"), which `environment` its processes
+    get beyond what the backend needs, and which function `ends` a call ("clFinish"): the last one that it makes, which
+    returns when the work is done.
     """
 
     name: str
@@ -95,6 +98,29 @@ class Selective(Protocol):
         Asked for what `offers` agrees to only.
         """
         ...
+
+
+def backend_of(binding: object) -> str:
+    """What computes what a binding runs."""
+    found: str = getattr(binding, "backend", "cpu")
+    return found
+
+
+def environment_of(binding: object) -> Mapping[str, str]:
+    """What a binding's processes get."""
+    found: Mapping[str, str] = getattr(binding, "environment", {})
+    return found
+
+
+def check_end(binding: object, bound: Bound) -> None:
+    """Raise UserError if a call does not end with what its binding says: its time would be that of handing over."""
+    ends = getattr(binding, "ends", None)
+    last = list(bound.steps.values())[-1] if bound.steps else bound
+    if backend_of(binding) != "cpu" and (ends is None or last.function != ends):
+        raise UserError(
+            f"the call ends with {last.function}, and work on {backend_of(binding)} is done when "
+            f"{ends or 'something'} returns: expected the binding to name what ends a call, and to call that last"
+        )
 
 
 def load_binding(name: str) -> Binding:

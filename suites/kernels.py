@@ -10,7 +10,7 @@ from _pytest.mark.structures import ParameterSet
 
 from ontarget.harness.agent.buffers import STRICT
 from ontarget.harness.agent.process import Bound, Process
-from ontarget.harness.binding import Binding, Case
+from ontarget.harness.binding import Binding, Case, check_end
 from ontarget.harness.errors import NotOffered
 from ontarget.harness.metrics.accuracy import Launcher
 from ontarget.suites.cases import make_case
@@ -91,7 +91,9 @@ def prepared(binding: Binding, case: Case) -> Callable[[Process], Bound]:
 
     def call(library: Process) -> Bound:
         binding.start(library)
-        return binding.prepare(library, case)
+        bound = binding.prepare(library, case)
+        check_end(binding, bound)
+        return bound
 
     return call
 

@@ -57,10 +57,12 @@ class Bound:
 class Traced:
     """A call that has what computes stamp its own work, in nanoseconds of that device's clock (cells of uint64).
 
-    `idle`: all earlier work was done. `queued`, `started` and `ended` are of the call's last piece of work.
+    `stamp` reads them, after each run. `idle`: all earlier work was done. `queued`, `started` and `ended` are of the
+    call's last piece of work.
     """
 
     call: Bound
+    stamp: Bound
     idle: Buffer
     queued: Buffer
     started: Buffer

@@ -121,6 +121,8 @@ class Computer:
             "marker": self._bind("clEnqueueMarkerWithWaitList", queue, 0, None, before),
             **steps,
             "finish": self.finish(queue),
+        }
+        read = {
             "idle": stamp(before, _ENDED, stamps["idle"]),
             "queued": stamp(last, _QUEUED, stamps["queued"]),
             "started": stamp(last, _STARTED, stamps["started"]),
@@ -128,7 +130,7 @@ class Computer:
             "released": self._bind("clReleaseEvent", before.value),
             "released last": self._bind("clReleaseEvent", last.value),
         }
-        return Traced(process.chain("a traced call", whole), **stamps)
+        return Traced(process.chain("a traced call", whole), process.chain("its stamps", read), **stamps)
 
     def _bind(self, function: str, *arguments: Any) -> Bound:
         return self.process.bind(PROTOTYPES, function, *arguments, returns=0)
