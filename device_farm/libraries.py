@@ -139,5 +139,6 @@ LIBRARIES: Mapping[str, Library] = {
             f"XNNPACK of 2026: taken out of the wheel of executorch {_EXECUTORCH.version}",
             partial(from_wheel, _EXECUTORCH),
         ),
+        Library("onednn", "onednn", "oneDNN 2.6: Debian's libdnnl2, with OpenMP", partial(from_debian, "libdnnl2")),
     )
 }
