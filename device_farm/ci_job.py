@@ -36,12 +36,10 @@ def ci_job(environment: Mapping[str, str]) -> CiJob | None:
     return next((job for job in found if job is not None), None)
 
 
-def history_url(environment: Mapping[str, str], test: str, model: str | None) -> str:
-    """The page of a test's history on the team's server, "" where $ONTARGET_PAGES names none."""
+def history_url(environment: Mapping[str, str], test: str) -> str:
+    """The page of a test (its id without the model) on the team's server, "" where $ONTARGET_PAGES names none."""
     base = environment.get(PAGES_VARIABLE, "").rstrip("/")
-    if not base:
-        return ""
-    return f"{base}/test?id={quote(test, safe='')}" + (f"&model={quote(model, safe='')}" if model else "")
+    return f"{base}/test?name={quote(test, safe='')}" if base else ""
 
 
 def _github(environment: Mapping[str, str]) -> CiJob | None:

@@ -292,7 +292,7 @@ def test_a_worker_that_dies_loses_no_result_and_its_device_is_free_at_once(farm:
     assert named in crashed["statusDetails"]["message"]
     told = {label["name"]: label["value"] for label in crashed["labels"]}
     assert (told["feature"], told["story"], told["dtype"]) == ("pose", "axpy", "f32")
-    assert [parameter["value"] for parameter in crashed["parameters"]] == ["alpha"]
+    assert [parameter["value"] for parameter in crashed["parameters"]] == ["alpha", "f32"]
     assert len(allure_results(out)) == 7
     ran = farm.run("-n0", "--alluredir", farm.folder / "again", "-k", "test_it and 0")
     assert ran.status == 0, ran.output

@@ -39,7 +39,7 @@ def test_every_result_is_valid_and_says_where_it_belongs(faults: Faults) -> None
         "commit c0ffeec0ffee": f"https://github.com/team/kernels/commit/{'c0ffee' * 6}",
         "job #12": "https://github.com/team/kernels/actions/runs/77",
         "change": "https://github.com/team/kernels/pull/5",
-        "history": "https://farm.example/test?id=test_faults%3A%3Atest_scale_is_no_slower%5Bdesk%5D&model=desk",
+        "history": "https://farm.example/test?name=test_faults%3A%3Atest_scale_is_no_slower",
     }
     found = {name: (result.status, result.label("outcome")) for name, result in results.items()}
     assert found == {
