@@ -37,7 +37,11 @@ def _make_activation(draft: Draft) -> None:
     draft.output_shape = shape
     deviation = 2.0 if draft.quantised else 3.0
     draft.fill("input", deviation * draft.rng.standard_normal(shape), deviation=deviation)
-    if draft.quantised:
+    if not draft.quantised:
+        return
+    if draft.layer.op == "hardswish":  # of any size above, as its input is
+        draft.fit_output(deviation)
+    else:
         # Libraries fix the grid of a sigmoid and of a softmax: all of 0 to 1 in 256 steps.
         draft.quantization["output"] = Quantization(1 / 256, draft.middle - 128)
 

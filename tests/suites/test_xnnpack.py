@@ -87,6 +87,15 @@ def test_the_library_is_right(library: StoredBuild, layer: Layer, dtype: str) ->
     assert judged.outcome is Outcome.PASS, judged.message
 
 
+@pytest.mark.parametrize("dtype", ["qs8", "qu8"])
+def test_what_no_table_has_in_8_bits_is_right_too(new: StoredBuild, dtype: str) -> None:
+    case = make_case(layer_of("hardswish"), dtype)
+    expected = reference(case)
+    assert len(np.unique(np.rint(expected.values))) > 100  # most of the grid is used
+    judged = check(prepared(BINDING, case), new, expected=expected.values, tolerance=expected.tolerance)
+    assert judged.outcome is Outcome.PASS, judged.message
+
+
 @pytest.mark.parametrize("dtype", ["f32", "qs8"])
 def test_it_is_right_on_several_threads(library: StoredBuild, dtype: str) -> None:
     case = make_case(layer_of("conv2d"), dtype)
