@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from pathlib import PurePosixPath
 from typing import Any, Final, Protocol, runtime_checkable
 
 from ontarget.harness.agent.process import Process
@@ -103,7 +104,8 @@ def loader(session: AgentSession, libraries: Sequence[str]) -> str | None:
     abi = session.hello.abi
     bits = "64" if abi.pointer_size == 8 else ""
     folders = [folder.format(triplet=abi.triplet, bits=bits) for folder in _FOLDERS]
-    paths = [f"{folder}/{library}" for library in libraries for folder in folders]
+    # a path as it is
+    paths = [str(PurePosixPath(folder) / library) for library in libraries for folder in folders]
     return next((path for path in paths if session.read_file(path, 4) == b"\x7fELF"), None)
 
 
