@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ontarget.harness import pages
 from ontarget.harness.agent.session import AgentSession
 from ontarget.harness.builds import Bundle, SharedObject
 from ontarget.harness.digests import DigestCache
@@ -46,8 +47,10 @@ def deploy(
 ) -> DeployedFiles:
     """Store the bundle's files that the device lacks; if any, clean up after them, but leave `keep`, digests in use.
 
-    Raises DeployFailed, DeviceFull, MissingFile, and what the transport raises.
+    Raises DeployFailed, DeviceFull, MissingFile, WrongAbi for segments that the device's pages are too large for, and
+    what the transport raises.
     """
+    pages.check(bundle, session.hello.page_size, device=session.device)
     files = (bundle.library, *bundle.dependencies)
     digests = tuple(cache.digest(file.path) for file in files)
     stored = False

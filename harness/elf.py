@@ -19,6 +19,13 @@ from ontarget.harness.errors import MissingFile, WrongAbi
 # ELF for the Arm architecture, table 4-2: which registers carry floating-point arguments.
 _ARM_HARD_FLOAT: Final = 0x400
 _ARM_SOFT_FLOAT: Final = 0x200
+# Libraries that only one of the two systems has by these names.
+_OF_ANDROID: Final = frozenset(("libc.so", "liblog.so", "libandroid.so"))
+_OF_LINUX: Final = frozenset(
+    ("libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "libstdc++.so.6", "libgcc_s.so.1")
+)
+# What no system's pages exceed; an alignment of 0 or 1 asks for nothing (ELF, program header).
+_PAGE_MOST: Final = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,8 @@ class ElfFacts:
     """Facts of one shared object.
 
     `abis` are all that fit: Linux and Android share machine numbers, and a library that needs nothing tells them
-    apart by nothing. `compilers` are the strings of `.comment`, sorted, each once.
+    apart by nothing. `compilers` are the strings of `.comment`, sorted, each once. `page_size` is that of the largest
+    pages, in bytes, with which a loader can map it: the smallest alignment of a segment that is loaded.
     """
 
     path: Path
@@ -37,6 +45,7 @@ class ElfFacts:
     interpreter: str | None
     compilers: tuple[str, ...]
     build_id: str | None
+    page_size: int
 
 
 def read(path: Path, *, program: bool = False) -> ElfFacts:
@@ -125,6 +134,7 @@ def _facts(path: Path, elf: ELFFile, program: bool) -> ElfFacts:
         interpreter=interpreter,
         compilers=_compilers(sections),
         build_id=_build_id(sections),
+        page_size=_page_size(elf),
     )
 
 
@@ -141,9 +151,9 @@ def _is_android(sections: Sequence[Section], interpreter: str | None, needed: Se
     """Whether the object is for Android's libc; None where nothing tells."""
     if interpreter is not None:
         return interpreter.startswith("/system/")
-    if "libc.so" in needed:
+    if not _OF_ANDROID.isdisjoint(needed):
         return True
-    if "libc.so.6" in needed:
+    if not _OF_LINUX.isdisjoint(needed):
         return False
     if any(section.name == ".note.android.ident" for section in sections):
         return True
@@ -155,6 +165,11 @@ def _is_android(sections: Sequence[Section], interpreter: str | None, needed: Se
         for version in auxiliaries
     )
     return False if any(version.startswith("GLIBC_") for version in versions) else None
+
+
+def _page_size(elf: ELFFile) -> int:
+    asked = [segment["p_align"] for segment in elf.iter_segments(type="PT_LOAD") if segment["p_memsz"]]
+    return min((align for align in asked if align > 1), default=_PAGE_MOST)
 
 
 def _compilers(sections: Sequence[Section]) -> tuple[str, ...]:

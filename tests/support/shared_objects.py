@@ -17,9 +17,15 @@ TARGETS = {
 
 
 def shared_object(
-    path: Path, abi: Abi, *, soname: str | None = None, needs: Sequence[Path] = (), source: str = "int f;"
+    path: Path,
+    abi: Abi,
+    *,
+    soname: str | None = None,
+    needs: Sequence[Path] = (),
+    source: str = "int f;",
+    flags: Sequence[str] = (),
 ) -> Path:
-    """Compile `source` to `path`, linked with `needs`; `soname` None: it has none."""
+    """Compile `source` to `path`, linked with `needs` and `flags`; `soname` None: it has none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     code = path.with_name(f"{path.name}.c")
     code.write_text(source)
@@ -27,7 +33,7 @@ def shared_object(
     subprocess.run(
         [
             *(sys.executable, "-m", "ziglang", "cc", "-target", TARGETS[abi], "-nostdlib", "-shared", "-fPIC"),
-            *(*name, "-Wl,--no-as-needed", "-o", str(path), str(code), *map(str, needs)),
+            *(*flags, *name, "-Wl,--no-as-needed", "-o", str(path), str(code), *map(str, needs)),
         ],
         check=True,
         timeout=120,
