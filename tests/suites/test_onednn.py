@@ -1,15 +1,17 @@
 """Debian's oneDNN on this machine, through its binding and a real agent."""
 
 import platform
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from ontarget.device_farm.boards import Board
 from ontarget.device_farm.libraries import fetch
 from ontarget.harness.abi import Abi
-from ontarget.harness.agent.session import AgentSession
+from ontarget.harness.agent.session import AgentSession, Fence
 from ontarget.harness.binding import Binding, Case
 from ontarget.harness.builds import parse_build
 from ontarget.harness.errors import NotOffered, UnexpectedReturn
@@ -20,6 +22,7 @@ from ontarget.suites.cases import make_case, reference
 from ontarget.suites.kernels import prepared
 from ontarget.suites.layers import Layer, core, full
 from ontarget.suites.nets.operators import expect
+from support.boards import connected
 from support.stored_builds import StoredBuild
 
 BINDING: Binding = onednn
@@ -40,7 +43,10 @@ OFFERED = cheapest()
 
 @pytest.fixture(scope="module")
 def library(session: AgentSession) -> StoredBuild:
-    abi = Abi(platform.machine())
+    return stored(session, Abi(platform.machine()))
+
+
+def stored(session: AgentSession, abi: Abi) -> StoredBuild:
     bundle = parse_build([str(fetch("onednn", abi))], "onednn", onednn.soname).bundle(abi)
     return StoredBuild.store(session, "onednn", bundle.library.path, [needed.path for needed in bundle.dependencies])
 
@@ -149,3 +155,20 @@ def test_a_library_without_the_function_does_not_offer_it(library: StoredBuild) 
     other = replace(library, library=gomp, dependencies=(), label="gomp")
     with pytest.raises(NotOffered, match="dnnl_inner_product_forward_desc_init: oneDNN 3"):
         onednn.prepare(other.launch(), make_case(layer_of("gemm"), "f32"))
+
+
+def test_debians_for_arm_is_right_on_a_board(shared_board: Callable[[str], Board]) -> None:
+    board = shared_board("virtual-cortex-a53")
+    with connected(board) as transport:
+        session = AgentSession.start(
+            transport, device=board.name, root="/tmp/onednn-tests", fence=Fence("onednn tests", 1)
+        )
+        session.slowness = 20.0  # its clock counts instructions
+        library = stored(session, Abi.AARCH64)
+        for op, dtype in (("average_pool2d", "f32"), ("add", "qs8"), ("gemm", "f32"), ("layer_norm", "f32")):
+            layer = next(layer for layer, kind in OFFERED if (layer.op, kind) == (op, dtype))
+            case = make_case(layer, dtype)
+            expected = reference(case)
+            judged = check(prepared(BINDING, case), library, expected=expected.values, tolerance=expected.tolerance)
+            assert judged.outcome is Outcome.PASS, f"{op} {dtype}: {judged.message}"
+        session.close()
