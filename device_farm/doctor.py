@@ -1,12 +1,13 @@
 """Whether a device is ready: reached, fit, and still enough to tell a small slow-down. One line for each question."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from ontarget.device_farm import health
+from ontarget.harness import backends
 from ontarget.harness.conditions import Conditions
 from ontarget.harness.errors import AgentError, UncountedDevice, UntimedDevice
 from ontarget.harness.steadying.readiness import lacking
@@ -60,6 +61,7 @@ def examine(device: "Device", say: Callable[[str], None] = lambda _: None) -> It
     yield temperature(now, device.profile.cool_c)
     yield power(now)
     yield load(now, device.session.hello.cores)
+    yield backends_line([device.backend(name) for name in backends.names()])
     try:
         from ontarget.harness.metrics.reference import reference_on
 
@@ -139,6 +141,15 @@ def load(now: Conditions, cores: int) -> Line:
     busy = now.load > max(1.0, cores / 2)
     words = f"{now.load:.1f} on {cores} cores" + (": other programs run" if busy else "")
     return Line("load", State.WARN if busy else State.GOOD, words, {"load": now.load, "cores": cores})
+
+
+def backends_line(found: Sequence[backends.Found]) -> Line:
+    """What computes beside the CPU, and which drivers do not work."""
+    figures = {one.backend: one.to_json() for one in found}
+    there = [f"{one.backend}: {one.in_words()}" for one in found if one.state is not backends.State.ABSENT]
+    bad = any(one.broken for one in found)
+    words = "; ".join(there) or "none beside the CPU"
+    return Line("backends", State.WARN if bad else State.GOOD, words, figures)
 
 
 def _timer(device: "Device", kernel: "DeployedBuild") -> Line:

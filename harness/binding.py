@@ -129,10 +129,10 @@ def load_binding(name: str) -> Binding:
     A binding is a module with the names that `Binding` lists, or one whose `BINDING` has them. One that does not ship
     is looked for where Python looks, and then in the working folder.
     """
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.append(here)
     modules = [name] if "." in name else [f"{SHIPPED}.{name}", name]
     for module_name in modules:
+        if not module_name.startswith(f"{SHIPPED}.") and (here := str(Path.cwd())) not in sys.path:
+            sys.path.append(here)
         try:
             module = importlib.import_module(module_name)
         except ModuleNotFoundError as error:

@@ -6,6 +6,8 @@ import pytest
 
 from ontarget.device_farm import doctor
 from ontarget.device_farm.doctor import Line, State
+from ontarget.harness import backends
+from ontarget.harness.backends.found import Found
 from ontarget.harness.conditions import Conditions
 from support.commands import CommandLine
 
@@ -14,8 +16,8 @@ def test_this_machine_is_examined_in_a_screen_and_for_scripts(desk: CommandLine)
     done = desk.run("doctor", "local", "--json")
     told = json.loads(done.stdout)
     checks = {line["check"]: line for line in told["checks"]}
-    asked = ["reachability", "rights", "clocks", "temperature", "power", "load", "timer", "counters", "noise"]
-    assert list(checks) == [*asked, "resolution"]
+    asked = ["reachability", "rights", "clocks", "temperature", "power", "load", "backends", "timer"]
+    assert list(checks) == [*asked, "counters", "noise", "resolution"]
     assert checks["timer"]["figures"]["step_ns"] >= 1
     assert done.returncode == (0 if told["ready"] else 1)
     assert told["ready"] == all(line["state"] != "bad" for line in told["checks"])
@@ -30,6 +32,17 @@ def test_a_device_that_cannot_be_reached_is_said_so(desk: CommandLine) -> None:
 
 def test_a_device_that_is_none_is_a_mistake(desk: CommandLine) -> None:
     assert desk.run("doctor", "nobody").returncode == 2
+
+
+def test_a_driver_that_does_not_work_is_told() -> None:
+    found = [
+        Found("opencl", backends.State.BROKEN, "/lib/libOpenCL.so.1", broken={"bad.icd": "died of SIGABRT"}),
+        Found("cuda", backends.State.ABSENT),
+    ]
+    line = doctor.backends_line(found)
+    assert (line.state, line.detail) == (State.WARN, "opencl: bad.icd: died of SIGABRT")
+    assert line.figures["cuda"]["state"] == "absent"
+    assert doctor.backends_line([]).detail == "none beside the CPU"
 
 
 CALM = Conditions(cpu_mhz=1800.0, governor="performance", temperature_c=40.0, load=0.2, throttled=False)

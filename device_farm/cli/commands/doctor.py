@@ -67,6 +67,8 @@ def _examine(farm: "Farm", name: str, wait: float, lines: "list[Line]", as_json:
             lease.check()
             lines.append(line)
             _show(line, as_json)
+            if line.check == "backends":
+                farm.keep(lease, {f"backend {name}": found for name, found in line.figures.items()})
 
 
 def _show(line: "Line", as_json: bool) -> None:
