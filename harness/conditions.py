@@ -15,6 +15,7 @@ RASPBERRY_PI: Final = "/sys/devices/platform/soc/soc:firmware/get_throttled"
 _RASPBERRY_PI_NOW: Final = ("under-voltage", "clock capped", "throttled", "soft temperature limit")
 _BATTERIES: Final = ("battery", "BAT0", "BAT1")
 _SUPPLY: Final = "/sys/class/power_supply/{}/"
+_SUPPLY_FILES: Final = ("capacity", "status", "current_now", "voltage_now")
 # x86: how often the package was too hot, since the start.
 _X86_THROTTLED: Final = "/sys/devices/system/cpu/cpu0/thermal_throttle/package_throttle_count"
 _ZONES_MOST: Final = 16
@@ -71,7 +72,7 @@ def paths(cores: int) -> list[str]:
     for zone in range(_ZONES_MOST):
         found += [_ZONE.format(zone) + "type", _ZONE.format(zone) + "temp"]
     found += [_COOLING.format(number) + file for number in range(_COOLING_MOST) for file in ("type", "cur_state")]
-    found += [_SUPPLY.format(name) + file for name in _BATTERIES for file in ("capacity", "status")]
+    found += [_SUPPLY.format(name) + file for name in _BATTERIES for file in _SUPPLY_FILES]
     return found
 
 
@@ -94,6 +95,16 @@ def watched(files: Mapping[str, bytes | None], cores: Sequence[int]) -> list[str
     ]
 
 
+def meter(files: Mapping[str, bytes | None]) -> list[str]:
+    """Of the files that were found, those that tell what the device takes: its battery's, while nothing charges it."""
+    texts = _texts(files)
+    for name in _BATTERIES:
+        found = [_SUPPLY.format(name) + file for file in ("current_now", "voltage_now", "status")]
+        if all(path in texts for path in found):
+            return found
+    return []
+
+
 def parse(files: Mapping[str, bytes | None], earlier: Conditions | None = None) -> Conditions:
     """Read what the files hold (None or absent: there is no such file); `earlier` is the moment before."""
     texts = _texts(files)
@@ -111,6 +122,7 @@ def parse(files: Mapping[str, bytes | None], earlier: Conditions | None = None) 
         throttled_by=_why(texts, flags, cooling),
         battery_percent=percent,
         charging=charging,
+        watts=_watts(texts),
     )
 
 
@@ -179,6 +191,17 @@ def _why(texts: Mapping[str, str], flags: int | None, cooling: Sequence[tuple[st
     said = [] if flags is None else [throttled_by(flags)]
     said += [f"{texts[path.replace('cur_state', 'type')]} at step {state}" for path, state in cooling]
     return ", ".join(word for word in said if word) or None
+
+
+def _watts(texts: Mapping[str, str]) -> float | None:
+    """What a battery gives, in microampere and microvolt; makers disagree about the sign."""
+    for name in _BATTERIES:
+        if texts.get(_SUPPLY.format(name) + "status") == "Discharging":
+            amperes, volts = (
+                _number(texts.get(_SUPPLY.format(name) + f"{what}_now")) for what in ("current", "voltage")
+            )
+            return None if amperes is None or volts is None else abs(amperes) * volts / 1e12
+    return None
 
 
 def _throttled(flags: int | None, count: int | None, earlier: Conditions | None, *, cools: bool) -> bool | None:

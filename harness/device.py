@@ -250,7 +250,15 @@ class Device:
 
     def watch(self, cores: Sequence[int]) -> None:
         """From here on, sample beside each duet what tells whether the device stays steady on `cores` (() for all)."""
-        paths = self._readings.watched(cores)
+        self._watch(self._readings.watched(cores))
+
+    def watch_power(self) -> bool:
+        """From here on, sample beside each duet what the device takes; False if it has no meter that is read so."""
+        paths = self._readings.metered()
+        self._watch(paths)
+        return bool(paths)
+
+    def _watch(self, paths: list[str]) -> None:
         if self._watching != (id(self.session), paths):
             self.session.watch(paths)
             self._watching = (id(self.session), paths)

@@ -127,6 +127,14 @@ def start(contest: Contest, side: Side, stack: ExitStack) -> Bound:
 
     Raises what the code under test ends in, BaselineUnusable for the baseline.
     """
+    bound = launched(contest, side, stack)
+    with baseline_excused(side):
+        bound.process.run(bound, deadline=contest.call_deadline)
+    return bound
+
+
+def launched(contest: Contest, side: Side, stack: ExitStack) -> Bound:
+    """As `start`, with the call prepared and not run yet."""
     with baseline_excused(side):
         process = contest.build(side).launch(
             cores=contest.cores, environment=contest.environment, threads=contest.threads
@@ -134,9 +142,7 @@ def start(contest: Contest, side: Side, stack: ExitStack) -> Bound:
         stack.callback(process.close)
         if contest.prepare is not None:
             contest.prepare(process)
-        bound = contest.call(process)
-        process.run(bound, deadline=contest.call_deadline)
-    return bound
+        return contest.call(process)
 
 
 def scout(contest: Contest, *, pair_seconds: float) -> CallPlan:

@@ -74,10 +74,10 @@ class BoardProfile:
 
     `probe` tells whether a device is of it; of several that say so the one of the highest `rank` is taken. `files` (by
     the number of cores) and `commands` are what its conditions are read from by `read`; `watched` chooses, of the files
-    that were found, those worth sampling beside a measurement on some cores. `knobs` can be set; `plan` says to what,
-    from the present values of the knobs and of `planning` files, all by key; what is not in its answer is left alone.
-    `cool_c` is the temperature in degrees Celsius below which a measurement may begin, None for any. `reboot` starts
-    the device again without cutting its power, () where that must not be done.
+    that were found, those worth sampling beside a measurement on some cores, `meter` those that tell the power. `knobs`
+    can be set; `plan` says to what, from the present values of the knobs and of `planning` files, all by key; what is
+    not in its answer is left alone. `cool_c` is the temperature in degrees Celsius below which a measurement may begin,
+    None for any. `reboot` starts the device again without cutting its power, () where that must not be done.
     """
 
     name: str
@@ -85,6 +85,7 @@ class BoardProfile:
     rank: int = 1
     files: Callable[[int], Sequence[str]] = conditions.paths
     watched: Callable[[Read, Sequence[int]], Sequence[str]] = conditions.watched
+    meter: Callable[[Read], Sequence[str]] = conditions.meter
     commands: tuple[Command, ...] = ()
     read: Reader = conditions.parse
     knobs: Callable[[int], Sequence[Knob]] = _no_knobs

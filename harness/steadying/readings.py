@@ -59,6 +59,10 @@ class Readings:
         """The files to sample beside a measurement on `cores`, once `now` has found which there are."""
         return list(self._profile.watched({path: self._files[path] for path in self._paths}, cores))
 
+    def metered(self) -> list[str]:
+        """The files that tell what the device takes, once `now` has found which there are; none without a meter."""
+        return list(self._profile.meter({path: self._files[path] for path in self._paths}))
+
     def moment(self, seconds: float, files: dict[str, bytes | None]) -> Moment:
         """What was sampled, with all else as it was read last."""
         return Moment(seconds, self._parsed(files))

@@ -93,6 +93,28 @@ def test_a_jetson_tells_its_power_and_heat(line: str, watts: float, heat: float)
     assert told.governor == "nvpmodel MAXN"
 
 
+def test_a_jetsons_power_monitor_is_read_beside_the_calls() -> None:
+    channel = "/sys/bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon3/"
+    found: dict[str, bytes | None] = {
+        channel + "in1_label": b"VDD_IN\n",
+        channel + "in1_input": b"5048\n",
+        channel + "curr1_input": b"1200\n",
+        channel + "in2_label": b"VDD_CPU_GPU_CV\n",
+        channel + "in2_input": b"5048\n",
+        channel + "curr2_input": None,
+    }
+    assert set(found) <= set(jetson.files(6))
+    assert jetson.meter(found) == [channel + "in1_input", channel + "curr1_input"]
+    assert jetson.read(found).watts == pytest.approx(6.0576)
+
+
+def test_a_battery_is_a_meter_while_it_is_drained() -> None:
+    supply = "/sys/class/power_supply/battery/"
+    found = {supply + "capacity": b"80\n", supply + "current_now": b"-500000\n", supply + "voltage_now": b"4000000\n"}
+    assert conditions.parse({**found, supply + "status": b"Discharging\n"}).watts == pytest.approx(2.0)
+    assert conditions.parse({**found, supply + "status": b"Charging\n"}).watts is None
+
+
 def test_a_jetsons_clocks_are_held_when_all_cores_are() -> None:
     assert jetson.clocks_of(CORE % (0, 1510400) + CORE % (1, 1510400)) == "held"
     assert jetson.clocks_of(CORE % (0, 1510400) + CORE % (1, 115200)) == "free"
