@@ -60,10 +60,19 @@ class Place:
             stored = (stored.astype(np.int16) - _MIDDLE_OF_U8).astype(np.int8)
         return self.make.library.buffer(stored, name=key)
 
-    def rows(self, where: Buffer) -> Operand:
-        """All but the last axis as one."""
-        channels = where.shape[-1]
-        return self.make.operand(where, (prod(where.shape[:-1]), channels))
+    def shape(self, key: str) -> tuple[int, ...]:
+        """An input's: its buffer may be another layer's output, which has its own."""
+        return self.case.tensors[key].shape
+
+    def rows(self, key: str = "input") -> Operand:
+        """An input, all but the last axis as one."""
+        *many, channels = self.shape(key)
+        return self.make.operand(self.inputs[key], (prod(many), channels))
+
+    def rows_out(self) -> Operand:
+        """The output, likewise."""
+        *many, channels = self.case.output_shape
+        return self.make.operand(self.output, (prod(many), channels))
 
     def image(self, where: Buffer, shape: tuple[int, ...]) -> Operand:
         """NHWC."""
@@ -133,7 +142,7 @@ def _fully_connected(at: Place) -> Bound:
     make = at.make
     weights, bias = at.tensor("weights"), at.tensor("bias")
     n, k = at.case.tensors["weights"].shape
-    x, y = at.rows(at.inputs["input"]), at.rows(at.output)
+    x, y = at.rows(), at.rows_out()
     if not at.case.quantization:
         stored, b = make.operand(weights, (n, k)), make.operand(bias, (n,))
         likes = make.as_it_likes((n, k), weights.dtype)
@@ -148,7 +157,8 @@ def _fully_connected(at: Place) -> Bound:
 
 
 def _batch_product(at: Place) -> Bound:
-    a, b, y = (at.make.operand(one, one.shape) for one in (at.inputs["input"], at.inputs["input2"], at.output))
+    a, b = (at.make.operand(at.inputs[key], at.shape(key)) for key in ("input", "input2"))
+    y = at.make.operand(at.output, at.case.output_shape)
     described = at.make.describe("dnnl_matmul_desc_init", a.description, b.description, None, y.description)
     return at.make.execution(described, {SOURCE: a, WEIGHTS: b, TARGET: y})
 
@@ -191,7 +201,7 @@ def _pooled(
 
 def _sum(at: Place) -> Bound:
     """Of 8 bits: both scaled to the output's steps, and all zero points in one last step."""
-    a, b, y = (at.rows(one) for one in (at.inputs["input"], at.inputs["input2"], at.output))
+    a, b, y = at.rows("input"), at.rows("input2"), at.rows_out()
     attributes, grids = None, at.case.quantization
     if grids:
         first, second = (at.step(key) / at.step("output") for key in ("input", "input2"))
@@ -205,7 +215,7 @@ def _sum(at: Place) -> Bound:
 
 def _curve(algorithm: int, alpha: float = 0.0, beta: float = 0.0) -> Layer:
     def prepare(at: Place) -> Bound:
-        x, y = at.rows(at.inputs["input"]), at.rows(at.output)
+        x, y = at.rows(), at.rows_out()
         operation = FORWARD_INFERENCE, algorithm, x.description, alpha, beta
         described = at.make.describe("dnnl_eltwise_forward_desc_init", *operation)
         return at.make.execution(described, {SOURCE: x, TARGET: y})
@@ -214,13 +224,13 @@ def _curve(algorithm: int, alpha: float = 0.0, beta: float = 0.0) -> Layer:
 
 
 def _softmax(at: Place) -> Bound:
-    x, y = at.rows(at.inputs["input"]), at.rows(at.output)
+    x, y = at.rows(), at.rows_out()
     described = at.make.describe("dnnl_softmax_forward_desc_init", FORWARD_INFERENCE, x.description, 1)
     return at.make.execution(described, {SOURCE: x, TARGET: y})
 
 
 def _shuffle(at: Place) -> Bound:
-    x, y = at.rows(at.inputs["input"]), at.rows(at.output)
+    x, y = at.rows(), at.rows_out()
     size = at.case.attributes["group_channels"]
     described = at.make.describe("dnnl_shuffle_forward_desc_init", FORWARD_INFERENCE, x.description, 1, size)
     return at.make.execution(described, {SOURCE: x, TARGET: y})
@@ -237,7 +247,7 @@ def _lrn(at: Place) -> Bound:
 
 
 def _layer_norm(at: Place) -> Bound:
-    x, y = at.rows(at.inputs["input"]), at.rows(at.output)
+    x, y = at.rows(), at.rows_out()
     channels = at.case.output_shape[-1]
     scale, shift = (at.make.operand(at.tensor(key), (channels,)) for key in ("weights", "bias"))
     operation = FORWARD_INFERENCE, x.description, None, EPSILON, _SCALE_AND_SHIFT
@@ -273,24 +283,24 @@ def _lstm(at: Place) -> Bound:
 
 def _transpose(at: Place) -> Bound:
     order = at.case.attributes["order"]
-    x, y = at.inputs["input"], at.output
-    lies = dense(x.shape)
-    source = at.make.operand(x, [x.shape[axis] for axis in order], [lies[axis] for axis in order])
-    return at.make.moved(source, at.make.operand(y, y.shape))
+    shape = at.shape("input")
+    lies = dense(shape)
+    source = at.make.operand(at.inputs["input"], [shape[axis] for axis in order], [lies[axis] for axis in order])
+    return at.make.moved(source, at.make.operand(at.output, at.case.output_shape))
 
 
 def _slice(at: Place) -> Bound:
     rows, channels = prod(at.case.output_shape[:-1]), at.case.output_shape[-1]
     x, stride = at.inputs["input"].at(at.case.attributes["begin"]), at.case.attributes["input"][-1]
-    return at.make.moved(at.make.operand(x, (rows, channels), (stride, 1)), at.rows(at.output))
+    return at.make.moved(at.make.operand(x, (rows, channels), (stride, 1)), at.rows_out())
 
 
 def _concat(at: Place) -> Bound:
     rows, whole, start, parts = prod(at.case.output_shape[:-1]), at.case.output_shape[-1], 0, {}
-    for key, source in at.inputs.items():
-        channels = source.shape[-1]
+    for key in at.inputs:
+        channels = at.shape(key)[-1]
         target = at.make.operand(at.output.at(start), (rows, channels), (whole, 1))
-        parts[key] = at.make.moved(at.rows(source), target)
+        parts[key] = at.make.moved(at.rows(key), target)
         start += channels
     return at.make.library.chain("concat", parts)
 
