@@ -133,11 +133,11 @@ def start(contest: Contest, side: Side, stack: ExitStack) -> Bound:
     return bound
 
 
-def launched(contest: Contest, side: Side, stack: ExitStack) -> Bound:
-    """As `start`, with the call prepared and not run yet."""
+def launched(contest: Contest, side: Side, stack: ExitStack, *, cold: bool = False) -> Bound:
+    """As `start`, with the call prepared and not run yet; `cold`: with no kernels that were compiled before."""
     with baseline_excused(side):
         process = contest.build(side).launch(
-            cores=contest.cores, environment=contest.environment, threads=contest.threads
+            cores=contest.cores, environment=contest.environment, threads=contest.threads, cold=cold
         )
         stack.callback(process.close)
         if contest.prepare is not None:
