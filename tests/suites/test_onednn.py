@@ -21,7 +21,11 @@ from ontarget.suites.bindings import onednn
 from ontarget.suites.cases import make_case, reference
 from ontarget.suites.kernels import prepared
 from ontarget.suites.layers import Layer, core, full
+from ontarget.suites.nets.building import build
+from ontarget.suites.nets.chain import reference as reference_of_net
 from ontarget.suites.nets.operators import expect
+from ontarget.suites.nets.running import prepared as prepared_net
+from ontarget.suites.nets.tables import nets
 from support.boards import connected
 from support.stored_builds import StoredBuild
 
@@ -91,6 +95,14 @@ def joining(op: str, shapes: list[tuple[int, ...]], output: tuple[int, ...], **a
 def test_what_joins_layers_is_exact(library: StoredBuild, case: Case) -> None:
     expected = expect(case)
     judged = check(prepared(BINDING, case), library, expected=expected.values, tolerance=expected.tolerance)
+    assert judged.outcome is Outcome.PASS, judged.message
+
+
+@pytest.mark.parametrize("name", ["mask_rcnn_box_head", "rnnt", "shufflenet", "transformer"])
+def test_a_net_is_right_from_end_to_end(library: StoredBuild, name: str) -> None:
+    net = build(nets()[name], "small")
+    expected = reference_of_net(net)
+    judged = check(prepared_net(BINDING, net), library, expected=expected.values, tolerance=expected.tolerance)
     assert judged.outcome is Outcome.PASS, judged.message
 
 
