@@ -26,6 +26,8 @@ _STAY_ON: Final = "stay_on_while_plugged_in"
 _AIRPLANE: Final = "airplane_mode_on"
 _FIXED: Final = "fixed-performance-mode"
 _NETWORK: Final = "adb over the network"
+# `adb tcpip` and `adb connect`, and wireless debugging.
+_PORTS: Final = "getprop service.adb.tcp.port; getprop service.adb.tls.port"
 
 
 def temperature_of(printed: str) -> float | None:
@@ -96,7 +98,7 @@ def knobs(cores: int) -> list[Knob]:
         return ("cmd", "power", "set-fixed-performance-mode-enabled", value)
 
     return [
-        Knob(_NETWORK, ("getprop", "service.adb.tcp.port"), shown=_port, root=False),
+        Knob(_NETWORK, ("sh", "-c", _PORTS), shown=_port, root=False),
         setting(_STAY_ON),
         Knob(_AIRPLANE, ("settings", "get", "global", _AIRPLANE), airplane, _switch, lasting=True, root=False),
         Knob(_FIXED, None, fixed, assumed="false", root=False),  # nothing tells its state; it is off after each boot
@@ -123,9 +125,9 @@ def _switch(printed: bytes) -> str | None:
     return "0" if text == _NEVER_SET else text if text in ("0", "1") else None
 
 
-def _port(printed: bytes) -> str | None:
-    text = printed.decode("ascii", "replace").strip()
-    return text if text.isdecimal() else "0"
+def _port(printed: bytes) -> str:
+    """The first port that adb listens at, "0" for none."""
+    return next((word for word in printed.decode("ascii", "replace").split() if word.isdecimal() and word != "0"), "0")
 
 
 PROFILE: Final = BoardProfile(

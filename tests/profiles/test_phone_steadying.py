@@ -3,6 +3,8 @@
 from copy import deepcopy
 from pathlib import Path
 
+import pytest
+
 from ontarget.harness import profiles
 from ontarget.harness.steadying.rights import Rights
 from ontarget.harness.steadying.steadier import Steadier
@@ -34,8 +36,8 @@ def test_a_phone_is_given_back_as_it_was_even_what_was_never_set(tmp_path: Path)
     assert phone == before
 
 
-def test_a_phone_that_is_reached_over_the_network_keeps_it(tmp_path: Path) -> None:
-    phone = PhoneShell(tcp_port="5555")
+@pytest.mark.parametrize("phone", [PhoneShell(tcp_port="5555"), PhoneShell(tcp_port="-1", tls_port="37281")])
+def test_a_phone_that_is_reached_over_the_network_keeps_it(tmp_path: Path, phone: PhoneShell) -> None:
     steadier(phone, tmp_path).steady()
     assert phone.settings["airplane_mode_on"] == "0"
     assert phone.fixed

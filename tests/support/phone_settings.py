@@ -17,6 +17,7 @@ class PhoneShell:
 
     sdk: int = 33
     tcp_port: str = ""
+    tls_port: str = ""
     settings: dict[str, str] = field(default_factory=lambda: {"airplane_mode_on": "0"})
     fixed: bool = False
 
@@ -37,8 +38,8 @@ class PhoneShell:
                 return 0, "2000"
             case ["su", *_]:
                 return 127, "su: inaccessible or not found"
-            case ["getprop", "service.adb.tcp.port"]:
-                return 0, self.tcp_port
+            case ["sh", "-c", script] if "service.adb.tls.port" in script:
+                return 0, f"{self.tcp_port}\n{self.tls_port}"
             case ["settings", "get", "global", name]:
                 return 0, self.settings.get(name, "null")
             case ["settings", "put", "global", name, value]:
