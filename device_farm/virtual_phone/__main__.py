@@ -16,6 +16,7 @@ from ontarget.device_farm.virtual_phone import tools
 from ontarget.device_farm.virtual_phone.behind import Behind, on_board, private_root, this_machine
 from ontarget.device_farm.virtual_phone.phone import VirtualPhone
 from ontarget.harness.agent.build import host_abi
+from ontarget.harness.android import CLOCK
 
 
 def main(words: Sequence[str]) -> None:
@@ -36,7 +37,8 @@ def main(words: Sequence[str]) -> None:
 
 def _behind(stack: ExitStack, folder: Path, given: argparse.Namespace) -> Behind:
     abi = "aarch64" if given.board else str(host_abi() or "unknown")
-    tools.write(folder, abi=abi, serial="VIRTUAL0001")
+    # a board counts instructions: so does the phone's clock
+    tools.write(folder, abi=abi, serial="VIRTUAL0001", more={CLOCK: "instructions"} if given.board else {})
     if given.board:
         from ontarget.device_farm import boards
 

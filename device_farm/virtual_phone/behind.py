@@ -132,7 +132,7 @@ def _ssh(board: "Board", folder: Path) -> list[str]:
 
 def _host_key(board: "Board") -> str:
     """The board's key as known_hosts has it: one whose fingerprint the board's record tells."""
-    asked = ["ssh-keyscan", "-p", str(board.ssh_port), "127.0.0.1"]
+    asked = ["ssh-keyscan", "-T", "60", "-t", "ed25519", "-p", str(board.ssh_port), "127.0.0.1"]
     lines = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()
     for line in lines:
         told = subprocess.run(["ssh-keygen", "-lf", "-"], input=line, capture_output=True, text=True, check=False)

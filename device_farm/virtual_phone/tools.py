@@ -1,5 +1,6 @@
 """Android's own commands, as far as a virtual phone has them: scripts of a POSIX shell over files of its state."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -119,15 +120,19 @@ _SCRIPTS: Final = {
 LOGS: Final = ("main", "system", "crash")
 
 
-def write(folder: Path, *, abi: str, serial: str) -> None:
-    """Write the commands and the state that they begin with, which every user of the phone may change."""
+def write(folder: Path, *, abi: str, serial: str, more: Mapping[str, str] | None = None) -> None:
+    """Write the commands and the state that they begin with, which every user of the phone may change.
+
+    `more` are properties beside those that all have, or instead of them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, script in _SCRIPTS.items():
         path = folder / name
         path.write_text(script)
         path.chmod(0o755)
     state = folder / "state"
-    contents = {"properties": "".join(f"{name}={value}\n" for name, value in properties(abi, serial).items())}
+    known = properties(abi, serial) | dict(more or {})
+    contents = {"properties": "".join(f"{name}={value}\n" for name, value in known.items())}
     contents |= {f"services/{name}": text for name, text in SERVICES.items()}
     contents |= {f"settings/{space}/{key}": f"{value}\n" for (space, key), value in SETTINGS.items()}
     contents |= {f"log/{name}": "" for name in LOGS}

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from ontarget.device_farm.boards import Board
 from ontarget.device_farm.virtual_phone import VirtualPhone, tools
-from ontarget.device_farm.virtual_phone.behind import Behind, private_root, this_machine
+from ontarget.device_farm.virtual_phone.behind import Behind, on_board, private_root, this_machine
 from ontarget.harness.agent.build import host_abi
+from ontarget.harness.android import CLOCK
 from ontarget.harness.transports.adb import AdbTransport
 from ontarget.harness.transports.address import AdbAddress
 from support.hosts import Host
@@ -89,6 +91,14 @@ def running_phone(folder: Path, *, rooted: bool = False) -> Iterator[VirtualPhon
     with ExitStack() as stack:
         behind: Behind = stack.enter_context(private_root(abi, folder)) if rooted else this_machine(abi, folder)
         yield stack.enter_context(VirtualPhone(behind))
+
+
+@contextmanager
+def phone_behind(board: Board, folder: Path) -> Iterator[VirtualPhone]:
+    """A phone whose commands run on an emulated board; its clock counts instructions, as the board's does."""
+    tools.write(folder, abi="aarch64", serial="VIRTUAL0002", more={CLOCK: "instructions"})
+    with on_board(board, folder) as behind, VirtualPhone(behind) as phone:
+        yield phone
 
 
 def phone_on(host: Host, home: Path) -> str:
