@@ -21,6 +21,7 @@ def as_markdown(view: RunView, *, commit_url: str = "", links: Mapping[str, str]
     """The comment. `commit_url` is the address of the commit's page, `links` are more addresses, by their words."""
     parts = [_heading(view, commit_url), _failed(view), _moved("Improved", view.improved), _warned(view)]
     parts += [
+        _accepted(view),
         _untested(view),
         _totals(view),
         " · ".join(f"[{words}]({where})" for words, where in (links or {}).items()),
@@ -67,8 +68,27 @@ def _warned(view: RunView) -> str:
     return _moved("Slower by a metric that does not block", view.warned)
 
 
+def _accepted(view: RunView) -> str:
+    """The slow-downs that are meant and would else have failed this run."""
+    used = {check.record.accepted for check in view.checks}
+    said = [
+        f"- {code(str(one['test']))}{_on(one)} slower by {code(str(one['commit'])[:10])} "
+        f"until {code(str(one['until']))}: {code(str(one['reason']))} ({code(str(one['author']))})"
+        for one in view.results.accepted
+        if one.get("id") in used
+    ]
+    more = [f"- {len(said) - _MOST_OTHERS} more"] if len(said) > _MOST_OTHERS else []
+    return "\n".join(["**Accepted slow-downs**", "", *said[:_MOST_OTHERS], *more]) if said else ""
+
+
+def _on(accepted: Mapping[str, object]) -> str:
+    where = accepted.get("device") or accepted.get("model")
+    return f" on {code(str(where))}" if where else ""
+
+
 def _untested(view: RunView) -> str:
-    said = [f"{code(name)}: not offered" for name in view.not_offered]
+    said = [f"{code(name)}: no such device could be had, nothing was tested on it" for name in view.missing]
+    said += [f"{code(name)}: not offered" for name in view.not_offered]
     if view.results.left_out:
         said.append(f"{len(view.results.left_out)} tests were left out, as the budget had no room for them")
     shown = said[:_MOST_OTHERS] + ([f"{len(said) - _MOST_OTHERS} more"] if len(said) > _MOST_OTHERS else [])

@@ -23,6 +23,7 @@ ORDER: Final = (
     Outcome.PASS,
 )
 NO_MODEL: Final = "no device"
+_MISSING: Final = "ontarget.device::"  # how the tests are called that stand for devices that could not be had
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,11 @@ class RunView:
         found = (check for check in self.checks if check.outcome is Outcome.NOT_OFFERED)
         names = (" ".join(filter(None, (check.operator, check.record.dtype))) for check in found)
         return dict(sorted(Counter(names).items()))
+
+    @cached_property
+    def missing(self) -> Sequence[str]:
+        """The devices of the run that could not be had, on which nothing was tested."""
+        return [check.record.id.removeprefix(_MISSING) for check in self.failed if check.record.id.startswith(_MISSING)]
 
     @cached_property
     def counts(self) -> Mapping[Outcome, int]:

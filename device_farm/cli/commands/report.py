@@ -1,5 +1,6 @@
 """`ontarget report`: what a run found, as a page or as a comment on a change."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ontarget.device_farm.ci_job import REPORT_VARIABLE, CiJob, ci_job
 from ontarget.device_farm.cli.commands.serve import check_commit_url
 from ontarget.device_farm.cli.options import farm_options, say
 
@@ -29,13 +31,25 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Write a comment for the change; - prints it.",
 )
+@click.option(
+    "--metrics",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="Write figures as OpenMetrics, for GitLab's metrics report; - prints them.",
+)
 @click.option("--link", "links", multiple=True, metavar="WORDS=URL", help="A link at the comment's end; repeats.")
-@click.option("--commit-url", default="", metavar="URL", help="A commit's page: https://HOST/REPO/commit/{commit}.")
+@click.option(
+    "--commit-url",
+    default="",
+    metavar="URL",
+    help="A commit's page: https://HOST/REPO/commit/{commit} (default: what the CI job's variables say).",
+)
 @farm_options
 def command(
     results: str,
     html: Path | None,
     markdown: Path | None,
+    metrics: Path | None,
     links: tuple[str, ...],
     commit_url: str,
     farm: Path | None,
@@ -45,9 +59,11 @@ def command(
 
     The store of the farm adds the history of what failed, where it remembers the tests.
     """
-    if html is None and markdown is None:
-        raise click.UsageError("nothing was asked for: name a file by --html, or by --markdown (- prints it)")
+    if html is None and markdown is None and metrics is None:
+        raise click.UsageError("nothing was asked for: name a file by --html, --markdown or --metrics (- prints it)")
     check_commit_url(commit_url)
+    job = ci_job(os.environ)
+    commit_url = commit_url or (f"{job.commits}{{commit}}" if job is not None and job.commits else "")
     with _found(results, farm, on) as (view, source):
         if html is not None:
             from ontarget.device_farm.web.report import as_html
@@ -59,7 +75,22 @@ def command(
             from ontarget.device_farm.web.site import commit_address
 
             page = commit_address(commit_url, view.results.commit)
-            _write(markdown, as_markdown(view, commit_url=page, links=_parsed(links)))
+            _write(markdown, as_markdown(view, commit_url=page, links=_with_job(links, job)))
+        if metrics is not None:
+            from ontarget.device_farm.reports.metrics import as_metrics
+
+            _write(metrics, as_metrics(view))
+
+
+def _with_job(links: tuple[str, ...], job: CiJob | None) -> dict[str, str]:
+    """The links that were typed, then the report and the job where the service's variables tell of them."""
+    found = _parsed(links)
+    report = os.environ.get(REPORT_VARIABLE, "")
+    if report.startswith(("https://", "http://")):
+        found.setdefault("report", report)
+    if job is not None and job.url.startswith(("https://", "http://")):
+        found.setdefault("job", job.url)
+    return found
 
 
 def _parsed(links: tuple[str, ...]) -> dict[str, str]:
@@ -92,8 +123,6 @@ def _found(words: str, farm: Path | None, on: tuple[str, ...]) -> "Iterator[tupl
 
 @contextmanager
 def _source(farm: Path | None, on: tuple[str, ...]) -> "Iterator[Source]":
-    import os
-
     from ontarget.device_farm.database import open_database
     from ontarget.device_farm.memory.finding import memory_address
     from ontarget.device_farm.memory.memory import Memory
@@ -130,7 +159,7 @@ def _write(path: Path, text: str) -> None:
     from ontarget.harness.errors import MissingFile
 
     if str(path) == "-":
-        click.echo(text)
+        click.echo(text, nl=False)
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
