@@ -256,20 +256,25 @@ def _layer_norm(at: Place) -> Bound:
 
 
 def _lstm(at: Place) -> Bound:
-    """One step, one layer, one direction; gates are in the library's order, and rows of the suites' one matrix."""
+    """One step, one layer, one direction; gates are in the library's order.
+
+    The suites' one matrix is cut in two: not for all processors has the library a function that packs a part of it.
+    """
     make, attributes = at.make, at.case.attributes
     hidden, inputs = attributes["hidden"], attributes["input_size"]
-    weights, bias = at.tensor("weights"), at.tensor("bias")
-    row = inputs + hidden
-    gates = [1, 1, 1, hidden * row, row]  # [layers, directions, inputs, gates, outputs]
-    kinds = (weights, (1, 1, inputs, 4, hidden)), (weights.at(inputs), (1, 1, hidden, 4, hidden))
-    stored = [make.operand(place, dimensions, gates) for place, dimensions in kinds]
-    likes = [make.as_it_likes(dimensions, weights.dtype) for _, dimensions in kinds]
+    bias, whole = at.tensor("bias"), at.case.tensors["weights"]
+    stored, likes = [], []
+    for part in (whole[:, :inputs], whole[:, inputs:]):
+        size = part.shape[1]
+        dimensions = 1, 1, size, 4, hidden  # layers, directions, inputs, gates, outputs
+        cut = make.library.buffer(np.ascontiguousarray(part), name="weights")
+        stored.append(make.operand(cut, dimensions, (4 * hidden * size, 4 * hidden * size, 1, hidden * size, size)))
+        likes.append(make.as_it_likes(dimensions, part.dtype))
     x = make.operand(at.inputs["input"], (1, 1, inputs))
     h, c = (make.operand(at.tensor(key), (1, 1, 1, hidden)) for key in ("hidden", "cell"))
     b = make.operand(bias, (1, 1, 4, hidden))
     y = make.operand(at.output, (1, 1, hidden))
-    state = make.scratch((1, 1, 1, hidden), weights.dtype)
+    state = make.scratch((1, 1, 1, hidden), whole.dtype)
     cell = make.operand(at.output.at(hidden), (1, 1, 1, hidden))
     described = make.describe(
         "dnnl_lstm_forward_desc_init",
