@@ -43,6 +43,7 @@ def test_the_agents_sources_and_the_layer_tables_travel(files: set[str]) -> None
     assert {f"ontarget/harness/agent/src/{path.name}" for path in sources} <= files
     assert "ontarget/suites/layers/layers.json" in files
     assert "ontarget/suites/bindings/xnnpack/xnnpack_2026.h" in files
+    assert "ontarget/suites/bindings/onednn/dnnl.h" in files
     assert "ontarget/device_farm/templates/binding.py.in" in files
     assert "ontarget/device_farm/database/migrations/versions/0001_leases.sql" in files
 
