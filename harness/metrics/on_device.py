@@ -1,7 +1,7 @@
 """Where a call's time goes beside the CPU: waiting in the queue, and on the device, by the driver's own stamps."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,29 +30,38 @@ class DeviceTimes:
 
 def device_times(
     call: Callable[[Process], Bound],
-    build: DeployedBuild,
+    builds: Mapping[str, DeployedBuild],
     *,
     rounds: int = ROUNDS,
     cores: Sequence[int] = (),
     threads: int = 1,
     deadline: float = 10.0,
-) -> DeviceTimes | None:
-    """Run `call` in a fresh process, its work stamped by what computes it; None if its binding has no way to.
+) -> dict[str, DeviceTimes]:
+    """Run `call` in a fresh process of each build, in turns, its work stamped by what computes it; by the same names.
 
-    One round more warms up. `deadline` (seconds) is for one round. Raises what the code under test ends in.
+    None of them where the binding has no way to. One round more warms up. `deadline` (seconds) is for one run. Raises
+    what the code under test ends in.
     """
-    with closing(build.launch(cores=cores, threads=threads)) as process:
-        bound = call(process)
-        if bound.traced is None:
-            return None
-        traced = bound.traced()
-        stamps = np.empty((rounds + 1, 4))
-        for row in stamps:
-            process.run(traced.call, deadline=deadline)
-            process.run(traced.stamp, deadline=deadline)
-            read = (traced.idle, traced.queued, traced.started, traced.ended)
-            row[:] = [int(process.read(one)[0]) for one in read]
-    idle, queued, started, ended = stamps[1:].T * 1e-9
+    with ExitStack() as stack:
+        sides = {}
+        for name, build in builds.items():
+            process = stack.enter_context(closing(build.launch(cores=cores, threads=threads)))
+            bound = call(process)
+            if bound.traced is None:
+                return {}
+            sides[name] = process, bound.traced()
+        stamps = {name: np.empty((rounds + 1, 4)) for name in sides}
+        for at in range(rounds + 1):
+            for name, (process, traced) in sides.items():
+                process.run(traced.call, deadline=deadline)
+                process.run(traced.stamp, deadline=deadline)
+                read = (traced.idle, traced.queued, traced.started, traced.ended)
+                stamps[name][at] = [int(process.read(one)[0]) for one in read]
+    return {name: _times(found[1:] * 1e-9) for name, found in stamps.items()}
+
+
+def _times(stamps: NDArray[np.float64]) -> DeviceTimes:
+    idle, queued, started, ended = stamps.T
     return DeviceTimes(np.maximum(started - queued, 0.0), np.maximum(ended - idle, 0.0))
 
 

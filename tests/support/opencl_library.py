@@ -57,7 +57,7 @@ int32_t CLBlastSgemm(int32_t layout, int32_t ta, int32_t tb, size_t m, size_t n,
     kernel = clCreateKernel(program, "gemm", NULL);
   }
 #ifdef SLOW
-  int32_t turns = 3;
+  int32_t turns = 100;
 #else
   int32_t turns = 1;
 #endif

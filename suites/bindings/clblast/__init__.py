@@ -84,6 +84,8 @@ def prepare(library: Process, case: Case) -> Bound:
     whole = whole.undone_by(computer.release(work.made))
     if not library.cold:
         library.run(whole, deadline=COMPILING)
+        library.collect(whole, deadline=COMPILING)  # kernels of its own
+        library.reset(output)
     return whole
 
 
