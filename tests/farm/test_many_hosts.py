@@ -9,7 +9,7 @@ import subprocess
 import threading
 import tty
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ import pytest
 from ontarget.device_farm import tunnels
 from ontarget.device_farm.farm import Farm
 from ontarget.device_farm.inventory import DeviceEntry, load
+from ontarget.device_farm.ladder import climbing
 from ontarget.device_farm.virtual_phone.behind import SHELL_USER
 from ontarget.harness.errors import DeviceUnreachable, InfraError, UserError
 from support.hosts import PROGRAMS, Network, network
@@ -160,6 +161,22 @@ def test_a_phone_at_the_adb_server_of_another_host(
             socket.create_connection((hosts.labs["b"].address, 5037), timeout=5)
         assert [thread for thread in threading.enumerate() if thread.name.startswith("tunnel")]
     eventually(lambda: not any(thread.name.startswith("tunnel") for thread in threading.enumerate()), "their end")
+
+
+@pytest.mark.usefixtures("user")
+def test_a_phone_whose_tunnel_ends_is_told_and_reached_again(
+    hosts: Network, phones: dict[str, str], tmp_path: Path
+) -> None:
+    path = phones_file(phones, tmp_path / "farm.toml", "by-jump")
+    with Farm.open(load(path)) as farm, farm.lease({"name": "by-jump"}) as lease, ExitStack() as ends:
+        device = farm.connect(lease)
+        ends.callback(device.close)
+        hosts.labs["b"].hang_up()
+        with pytest.raises(DeviceUnreachable, match=r"^by-jump: .*through SSH") as caught:
+            device.conditions()
+        back = climbing.recover(farm, lease, device, caught.value)
+        ends.callback(back.close)
+        assert back.conditions().load is not None
 
 
 def test_a_run_on_phones_behind_jump_hosts(hosts: Network, phones: dict[str, str], tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 
 from support.sshd import make_key
@@ -62,6 +63,12 @@ class Host:
         else:
             self.processes.append(process)
         return process
+
+    def hang_up(self) -> None:
+        """End the SSH connections to it."""
+        server = psutil.Process(self.processes[0].pid)
+        for session in server.children():
+            session.kill()
 
     def cut(self) -> None:
         """Pull the cable: nothing is sent or told any more."""
