@@ -10,6 +10,8 @@ from ontarget.device_farm import health
 from ontarget.harness import backends
 from ontarget.harness.conditions import Conditions
 from ontarget.harness.errors import AgentError, UncountedDevice, UntimedDevice
+from ontarget.harness.steadying import gpu
+from ontarget.harness.steadying.gpu import GpuMoment
 from ontarget.harness.steadying.readiness import lacking
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ def examine(device: "Device", say: Callable[[str], None] = lambda _: None) -> It
     yield temperature(now, device.profile.cool_c)
     yield power(now)
     yield load(now, device.session.hello.cores)
-    yield backends_line([device.backend(name) for name in backends.names()])
+    yield backends_line([device.backend(name) for name in backends.names()], _gpu(device))
     try:
         from ontarget.harness.metrics.reference import reference_on
 
@@ -143,12 +145,20 @@ def load(now: Conditions, cores: int) -> Line:
     return Line("load", State.WARN if busy else State.GOOD, words, {"load": now.load, "cores": cores})
 
 
-def backends_line(found: Sequence[backends.Found]) -> Line:
-    """What computes beside the CPU, and which drivers do not work."""
+def _gpu(device: "Device") -> GpuMoment:
+    listed = device.runner.run(["ls", "/sys/class/devfreq"]).stdout.decode("utf-8", "replace").split()
+    asked = gpu.paths(listed)
+    return gpu.parse(dict(zip(asked, device.session.read_files(asked), strict=True)))
+
+
+def backends_line(found: Sequence[backends.Found], now: GpuMoment | None = None) -> Line:
+    """What computes beside the CPU, which drivers do not work, and what the GPU is doing."""
     figures = {one.backend: one.to_json() for one in found}
     there = [f"{one.backend}: {one.in_words()}" for one in found if one.state is not backends.State.ABSENT]
     bad = any(one.broken for one in found)
-    words = "; ".join(there) or "none beside the CPU"
+    doing = "" if now is None else now.in_words()
+    words = "; ".join([*there, *([f"the GPU now: {doing}"] if doing else [])]) or "none beside the CPU"
+    bad = bad or (now is not None and bool(now.throttled))
     return Line("backends", State.WARN if bad else State.GOOD, words, figures)
 
 

@@ -9,6 +9,7 @@ from ontarget.device_farm.doctor import Line, State
 from ontarget.harness import backends
 from ontarget.harness.backends.found import Found
 from ontarget.harness.conditions import Conditions
+from ontarget.harness.steadying.gpu import GpuMoment
 from support.commands import CommandLine
 
 
@@ -42,6 +43,8 @@ def test_a_driver_that_does_not_work_is_told() -> None:
     line = doctor.backends_line(found)
     assert (line.state, line.detail) == (State.WARN, "opencl: bad.icd: died of SIGABRT")
     assert line.figures["cuda"]["state"] == "absent"
+    hot = doctor.backends_line([], GpuMoment(300.0, throttled=True))
+    assert (hot.state, hot.detail) == (State.WARN, "the GPU now: 300 MHz, held back")
     assert doctor.backends_line([]).detail == "none beside the CPU"
 
 
