@@ -15,6 +15,9 @@ _OF_THE_SYSTEM: Final = frozenset(
     (
         *("libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libutil.so.1", "libresolv.so.2"),
         *("libc.so", "libm.so", "libdl.so", "liblog.so", "libandroid.so"),
+        # loaders of what computes beside the CPU, whose drivers are the device's
+        *("libOpenCL.so.1", "libOpenCL.so", "libvulkan.so.1", "libvulkan.so", "libcuda.so.1"),
+        *("libcdsprpc.so", "libadsprpc.so"),
     )
 )
 
