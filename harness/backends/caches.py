@@ -24,7 +24,8 @@ class KernelCaches:
 
     def __init__(self, runner: CommandRunner, root: str, device: str) -> None:
         self._runner = runner
-        self._top = PurePosixPath(root) / _FOLDER
+        self._all = PurePosixPath(root) / _FOLDER
+        self._top = self._all / secrets.token_hex(8)  # whoever is late removes no other's
         self._device = device
         self._made = False
         self._kept: dict[str, PurePosixPath] = {}  # by build
@@ -33,7 +34,7 @@ class KernelCaches:
     def folder(self, build: str, *, cold: bool = False) -> str:
         """A folder for a new process, with what a process of this build left; empty if `cold`. Raises DeviceFull."""
         if not self._made:  # what a killed run left goes, too
-            self._run("rm", "-rf", str(self._top))
+            self._run("rm", "-rf", str(self._all))
             self._run("mkdir", "-p", "-m", "0711", str(self._top))
             self._made = True
         self._collect()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ontarget.harness.backends.caches import KernelCaches
 from ontarget.harness.binding import Binding, check_end, load_binding
 from ontarget.harness.builds import parse_build
 from ontarget.harness.device import DeployedBuild, Device
@@ -138,6 +139,20 @@ def test_compiled_kernels_are_kept_for_the_same_build_only(made: Made, pc: Devic
     assert not names[2]
     caches.forget(sound.digest)
     assert not list(Path(caches.folder(sound.digest)).rglob("program.bc"))
+
+
+def test_nothing_is_left_of_kernels_when_a_device_is_given_back(pc: Device, tmp_path: Path) -> None:
+    killed = KernelCaches(pc.runner, str(tmp_path), "pc")
+    left = Path(killed.folder("a build"))
+    caches = KernelCaches(pc.runner, str(tmp_path), "pc")
+    mine = Path(caches.folder("a build"))
+    assert not left.exists()
+    assert mine.is_dir()
+    assert mine.parent.stat().st_mode & 0o777 == 0o711  # its processes are told their folder, and can list no other
+    killed.close()
+    assert mine.is_dir()
+    caches.close()
+    assert not mine.parent.exists()
 
 
 def test_what_a_crashed_process_compiled_is_not_kept(made: Made, pc: Device) -> None:
