@@ -20,6 +20,8 @@ enum { NOT_RUN = 126, NOT_FOUND = 127, GRACE_TURNS = 20, TURN_MS = 50 };
 /* Become the command. It keeps the lock of the fence open, and so does all that it starts: by that they are found. */
 static int become(char **words) {
     fcntl(fence_lock(), F_SETFD, 0);
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL); /* whoever starts us in the background has Ctrl-C ignored */
     execvp(words[0], words);
     int status = errno == ENOENT ? NOT_FOUND : NOT_RUN;
     fprintf(stderr, "%s: %s\n", words[0], strerror(errno));
