@@ -15,7 +15,7 @@ def phone(stack: ExitStack) -> tuple[str, dict[str, Callable[[], None]]]:
     """Start it until `stack` ends; return its entry for a farm.toml, and its faults by their names."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     server = stack.enter_context(running_server(folder / "adb"))
-    made = stack.enter_context(running_phone(folder / "phone"))
+    made = stack.enter_context(running_phone(folder / "phone", rooted=True))
 
     def kill_server() -> None:
         server.kill()
