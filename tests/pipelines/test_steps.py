@@ -1,9 +1,11 @@
 """The steps of the pipelines, run as each service's jobs run them, in a clean clone of a library."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -51,7 +53,7 @@ def test_a_fault_among_superseded_commits_is_found_and_told(pipeline: Pipeline, 
     job.step("keep")
     job.step("suite", "core", status=1)
     job.step("bisect", "core")
-    job.step("report", "core")
+    job.saying(ONTARGET_ALLURE="yes").step("report", "core")
     builds = {build["commit"] for build in json.loads(ontarget(job, "artifact", "list", "--json"))}
     assert builds == {good, culprit, newest}
     comment = job.found("core", "comment.md")
@@ -61,6 +63,8 @@ def test_a_fault_among_superseded_commits_is_found_and_told(pipeline: Pipeline, 
     assert comment in Path(job.environment["GITHUB_STEP_SUMMARY"]).read_text()
     assert 'failures="1"' in job.found("core", "junit.xml")
     assert (job.clone / ".ontarget-ci" / "good-core").read_text().strip() == good, "what fails is no baseline"
+    assert (job.clone / ".ontarget-ci" / "allure-history.jsonl").exists(), "where the service keeps it for the next run"
+    assert (job.clone / "ontarget-reports" / "core" / "allure-report" / "index.html").exists()
 
 
 def test_a_change_from_a_fork_is_tested_once_that_commit_was_approved(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -88,8 +92,9 @@ def test_a_change_from_a_fork_is_tested_once_that_commit_was_approved(pipeline: 
     assert "expected the approved commit's whole name" in job.step("checkout", "refs/x", approved[:9], status=2)
 
 
-def test_a_cancelled_job_gives_its_device_back(pipeline: Pipeline, tmp_path: Path) -> None:
-    """Jenkins and GitHub end the step's process: what it had leased is free when it has ended, not a minute later."""
+@pytest.mark.parametrize("told", ["the step", "all processes"])
+def test_a_cancelled_job_gives_its_device_back(pipeline: Pipeline, tmp_path: Path, told: str) -> None:
+    """GitHub tells the step, Jenkins and GitLab all processes: what was leased is free at once, not when it ends."""
     job = pipeline.saying(**services(tmp_path)["jenkins"], ONTARGET_CORE_SUITE="-m long --lease-ttl 1h")
     job.step("build", ABI)
     running = job.start("suite", "core")
@@ -97,10 +102,14 @@ def test_a_cancelled_job_gives_its_device_back(pipeline: Pipeline, tmp_path: Pat
         eventually((job.clone / "measuring").exists, "a test that has the device", deadline=60)
         (device,) = json.loads(ontarget(job, "devices", "--on", "local", "--json"))
         assert (device["state"], device["purpose"]) == ("leased", "https://jenkins.example.org/job/kernels/7/")
-        running.send_signal(signal.SIGTERM)
+        if told == "the step":
+            running.send_signal(signal.SIGTERM)
+        else:
+            os.killpg(running.pid, signal.SIGTERM)
         said, _ = running.communicate(timeout=60)
     finally:
-        running.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
         running.wait()
     assert (running.returncode, "devices were given back" in said) == (130, True), said
     (device,) = json.loads(ontarget(job, "devices", "--on", "local", "--json"))

@@ -114,6 +114,7 @@ class Pipeline:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
 
     def step(self, step: str, *words: str, status: int = 0) -> str:
