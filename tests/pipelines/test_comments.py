@@ -83,8 +83,10 @@ def service() -> Iterator[Service]:
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Pipeline:
-    job = library(tmp_path).saying(ONTARGET_COMMENT_TOKEN="secret")
+def job(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    # a store is made once: that takes a second
+    state = tmp_path_factory.getbasetemp() / "comments-state"
+    job = library(tmp_path).saying(ONTARGET_COMMENT_TOKEN="secret", XDG_STATE_HOME=str(state))
     _found(job.clone, "saxpy")
     return job
 

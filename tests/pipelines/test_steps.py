@@ -37,7 +37,6 @@ def test_a_fault_among_superseded_commits_is_found_and_told(pipeline: Pipeline, 
     job.step("setup")
     job.step("build", ABI, "0" * 40)
     job.step("keep")
-    job.step("suite", "virtual")
     job.step("suite", "core")
     job.step("bisect", "core")
     job.step("report", "core")
@@ -75,8 +74,11 @@ def test_a_change_from_a_fork_is_tested_once_that_commit_was_approved(pipeline: 
     git(pipeline.clone, "checkout", "-q", "main")
     job = pipeline.saying(**services(tmp_path)["gitlab"], ONTARGET_COMMIT=approved, ONTARGET_MERGE_REQUEST="3")
     job.step("checkout", "refs/merge-requests/3/head", approved)
-    job.step("build", ABI)
+    job.step("build", ABI, f"{approved}~1")
+    assert (job.clone / "ontarget-base" / ABI / "libkernels.so").exists(), "what the commit is compared with"
     assert "not merged" in job.step("keep", status=2)
+    job.step("suite", "virtual")
+    assert job.results("virtual")["commit"] == approved
     job.step("suite", "core")
     job.step("report", "core")
     assert job.results("core")["commit"] == approved
