@@ -289,7 +289,10 @@ def test_in_a_terminal_the_command_has_one_of_its_own(folder: Path, environment:
         os.write(ours, b"hello\n")
         read_until(ours, b"got hello")
         os.write(ours, b"\x03")
-        assert process.wait(30) == 130, "Ctrl-C ended the command, and its status came back"
+        try:
+            assert process.wait(30) == 130, "Ctrl-C ended the command, and its status came back"
+        finally:
+            process.kill()
     os.close(ours)
 
 
