@@ -64,7 +64,10 @@ def stream(
                 transport.run(["sh", "-c", _INTERRUPT, "sh", str(told.number)])
             keys = b"" if typed is None else typed()
             if keys:
-                channel.write(keys)
+                try:
+                    channel.write(keys)
+                except ConnectionLost:
+                    typed = None  # a command that has just ended reads no more; if it is more than that, reading tells
             try:
                 data = channel.read(_CHUNK, deadline=_GLANCE if typed is None else _TYPING)
             except DeadlineExceeded:

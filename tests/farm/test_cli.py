@@ -289,7 +289,7 @@ def test_in_a_terminal_the_command_has_one_of_its_own(folder: Path, environment:
         read_until(ours, b"got hello")
         try:
             # a shell that is just about to start a program may miss one
-            eventually(lambda: os.write(ours, b"\x03") and process.poll() is not None, "the end", deadline=30.0)
+            eventually(lambda: os.write(ours, b"\x03") > 0 and process.poll() is not None, "the end", deadline=30.0)
         finally:
             process.kill()
         assert process.returncode == 130, "Ctrl-C ended the command, and its status came back"
