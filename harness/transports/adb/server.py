@@ -33,6 +33,7 @@ from ontarget.harness.transports.adb.listing import Listed, parse
 PORT: Final = 5037
 LOOPBACK: Final = "127.0.0.1"
 _START_SECONDS: Final = 15.0
+_ASKS_SECONDS: Final = 2.0  # a phone that answers by itself is unauthorized for some milliseconds
 _CLOSED: Final = frozenset(("Unknown data: b''", "connection closed"))
 # A length of four hexadecimal digits comes before each request.
 REQUEST_MOST: Final = 0xFFFF
@@ -124,13 +125,16 @@ class AdbServer:
     def wait_for(self, serial: str, ends: float) -> None:
         """Wait until the phone is ready; the server tells each change.
 
-        Raises Unauthorized, DuplicateSerial and their like at once; what may pass is waited for until `ends`.
+        Raises DuplicateSerial and its like at once, Unauthorized after seconds in which the phone may come to trust the
+        server; what may pass is waited for until `ends`.
         """
         last: list[Listed] = []
         waited: DeadlineExceeded | None = None
         try:
             with self._asking("host:track-devices", ends) as connection:
-                while not _settled(last, serial):
+                while not _settled(last, serial) or _asks(last, serial):
+                    if _asks(last, serial):
+                        ends = min(ends, time.monotonic() + _ASKS_SECONDS)
                     connection.conn.settimeout(left(ends))
                     last = parse(connection.read_string_block())
         except DeadlineExceeded as error:
@@ -271,6 +275,12 @@ class AdbServer:
 def _settled(listed: list[Listed], serial: str) -> bool:
     mine = [entry for entry in listed if entry.answers_to(serial)]
     return len(mine) > 1 or any(entry.state not in PASSING for entry in mine)
+
+
+def _asks(listed: list[Listed], serial: str) -> bool:
+    """Whether the phone does not trust the server, or not yet."""
+    mine = [entry for entry in listed if entry.answers_to(serial)]
+    return len(mine) == 1 and mine[0].state == "unauthorized"
 
 
 def left(ends: float) -> float:
